@@ -1,0 +1,48 @@
+# Everything needs only Python 3.11 or newer, make and a package index.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := .throughline/demo
+export PREFECT_HOME ?= $(CURDIR)/.throughline/prefect
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check coverage lock benchmark clean
+
+help:  ## Show these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: $(VENV)/installed  ## Run a real job both ways on the simulator and compare (no key, no cost)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" DEMO=$(DEMO) bash deployments/demo.sh
+
+test: $(VENV)/installed  ## Run the tests
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/installed  ## Format, lint, types, imports, migrations, domain coverage
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/storage/test_migrations.py
+	$(MAKE) coverage
+
+coverage: $(VENV)/installed  ## Branch coverage of the domain by the unit tests: 100 %
+	$(BIN)/coverage run -m pytest -q tests/unit
+	$(BIN)/coverage report
+
+benchmark: $(VENV)/installed  ## Measure the overhead beside the raw SDK
+	$(BIN)/python -m benchmarks.overhead
+
+lock:  ## Renew requirements.lock from pyproject.toml (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --group dev --no-header \
+	  --no-emit-index-url pyproject.toml -o requirements.lock
+
+clean:  ## Remove what the targets made
+	rm -rf $(VENV) .throughline .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -1,0 +1,73 @@
+"""The life of a job: plan, run the chosen path or both, check, conclude."""
+
+import asyncio
+
+from prefect import flow
+
+from storage.attempts import Attempt
+from tasks import runtime
+from tasks.artifacts import publish_plan, publish_result
+from tasks.chain import run_chain
+from tasks.checking import check_attempt
+from tasks.conclusion import conclude, fail, start
+from tasks.planning import load_plan
+from tasks.single_pass import begin_single_pass, ingest_single_pass, submit_single_pass, wait_for_batch
+from throughline.domain.job import AttemptStatus, JobId, Path, Role
+from throughline.domain.plan import Plan
+from throughline.domain.report import JobReport, to_json
+from throughline.errors import ThroughlineError
+
+
+@flow(name="registered-job", flow_run_name="{job_id}", persist_result=False)
+async def registered_job(job_id: JobId) -> dict[str, object]:
+    """Run, or go on with, a job that is in the ledger.
+
+    Args:
+        job_id: The job's id, as `throughline list` shows it.
+    """
+    async with runtime.opened():
+        return to_json(await carry_out(job_id))
+
+
+async def carry_out(job_id: JobId) -> JobReport:
+    """Everything that happens to a registered job. Safe to call again: what is done stays done."""
+    try:
+        plan = await load_plan(job_id)
+        await publish_plan(job_id, plan)
+        await start(job_id)
+        await asyncio.gather(*(run_path(job_id, path, role) for path, role in paths(plan)))
+    except ThroughlineError as error:
+        await fail(job_id, error)
+        raise
+    report = await conclude(job_id)
+    await publish_result(report)
+    return report
+
+
+def paths(plan: Plan) -> list[tuple[Path, Role]]:
+    """The paths to run, the chosen one as primary."""
+    chosen = [(plan.chosen, Role.PRIMARY)]
+    others = [(path, Role.COMPARISON) for path in Path if path is not plan.chosen]
+    return chosen + (others if plan.run_both else [])
+
+
+async def run_path(job_id: JobId, path: Path, role: Role) -> None:
+    """One path to its end; a single pass that comes back short is completed by the chain."""
+    match path:
+        case Path.CHUNKED:
+            attempt = await run_chain(job_id, role)
+        case Path.SINGLE_PASS:
+            attempt = await single_pass(job_id, role)
+            if attempt.status is not AttemptStatus.COMPLETE:
+                await check_attempt(attempt.id)
+                attempt = await run_chain(job_id, Role.FALLBACK, continues=attempt.id)
+    await check_attempt(attempt.id)
+
+
+async def single_pass(job_id: JobId, role: Role) -> Attempt:
+    """Submit, wait, ingest; an item that brought nothing is submitted once more."""
+    attempt = await begin_single_pass(job_id, role)
+    while (batch_id := await submit_single_pass(attempt.id)) is not None:
+        await wait_for_batch(batch_id)
+        await ingest_single_pass(attempt.id, batch_id)
+    return await begin_single_pass(job_id, role)

@@ -1,0 +1,1 @@
+"""The ledger: what was asked, sent, paid, received and decided. The only package that knows SQL."""

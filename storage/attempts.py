@@ -1,0 +1,201 @@
+"""Attempts: one run of one path for one job, with the units it wrote."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Row, delete, insert, select, update
+
+from storage import ids
+from storage.engine import Tx
+from storage.tables import attempts, calibration, units
+from throughline.domain.job import AttemptId, AttemptStatus, CallId, JobId, JobSpec, Kind, Path, Role
+from throughline.domain.outline import Outline
+from throughline.domain.output import SHAPES, Closing, Unit
+from throughline.domain.sizing import OutputSize
+
+_OUTLINE = TypeAdapter(Outline)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt as the ledger has it."""
+
+    id: AttemptId
+    job_id: JobId
+    path: Path
+    role: Role
+    status: AttemptStatus
+    continues_attempt_id: AttemptId | None
+    outline: Outline | None
+    stop_reason: str | None
+    reason: str | None
+    started_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether this attempt asks for nothing more."""
+        return self.status is not AttemptStatus.RUNNING
+
+
+async def begin(
+    tx: Tx,
+    *,
+    job_id: JobId,
+    path: Path,
+    role: Role,
+    outline: Outline | None,
+    now: datetime,
+    continues: AttemptId | None = None,
+) -> Attempt:
+    """The job's attempt of that path and role: the existing one, or one begun now."""
+    query = select(attempts).where(attempts.c.job_id == job_id, attempts.c.path == path, attempts.c.role == role)
+    row = (await tx.execute(query)).one_or_none()
+    if row is not None:
+        return _attempt(row)
+    attempt_id = ids.new_id()
+    await tx.execute(
+        insert(attempts).values(
+            id=attempt_id,
+            job_id=job_id,
+            path=path,
+            role=role,
+            status=AttemptStatus.RUNNING,
+            continues_attempt_id=continues,
+            outline=None if outline is None else _OUTLINE.dump_python(outline, mode="json"),
+            started_at=now,
+        )
+    )
+    return await get(tx, AttemptId(attempt_id))
+
+
+async def get(tx: Tx, attempt_id: AttemptId) -> Attempt:
+    """The attempt of that id; `LookupError` if there is none."""
+    row = (await tx.execute(select(attempts).where(attempts.c.id == attempt_id))).one_or_none()
+    if row is None:
+        raise LookupError(attempt_id)
+    return _attempt(row)
+
+
+async def of_job(tx: Tx, job_id: JobId) -> list[Attempt]:
+    """The job's attempts in the order in which they began."""
+    rows = await tx.execute(select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.id))
+    return [_attempt(row) for row in rows]
+
+
+async def save_outline(tx: Tx, attempt_id: AttemptId, outline: Outline) -> None:
+    """The outline that the model planned for this attempt."""
+    data = _OUTLINE.dump_python(outline, mode="json")
+    await tx.execute(update(attempts).where(attempts.c.id == attempt_id).values(outline=data))
+
+
+async def save_units(tx: Tx, attempt_id: AttemptId, call_id: CallId, written: Sequence[Unit]) -> None:
+    """Complete units of one answer. The caller passes only units that the attempt does not have yet."""
+    if written:
+        await tx.execute(
+            insert(units),
+            [
+                {
+                    "attempt_id": attempt_id,
+                    "call_id": call_id,
+                    "unit_id": unit.unit_id,
+                    "content": unit.model_dump(mode="json"),
+                }
+                for unit in written
+            ],
+        )
+
+
+async def save_closing(tx: Tx, attempt_id: AttemptId, closing: Closing) -> None:
+    """The closing of this attempt's output."""
+    data = closing.model_dump(mode="json")
+    await tx.execute(update(attempts).where(attempts.c.id == attempt_id).values(closing=data))
+
+
+async def unit_ids(tx: Tx, attempt_id: AttemptId) -> frozenset[str]:
+    """The ids of the units that this attempt itself wrote."""
+    rows = await tx.execute(select(units.c.unit_id).where(units.c.attempt_id == attempt_id))
+    return frozenset(rows.scalars())
+
+
+async def written_units(tx: Tx, attempt: Attempt, kind: Kind) -> dict[str, Unit]:
+    """The attempt's units by id, those of the attempt that it continues included."""
+    wanted = [attempt.id, *([attempt.continues_attempt_id] if attempt.continues_attempt_id else [])]
+    rows = await tx.execute(select(units.c.unit_id, units.c.content).where(units.c.attempt_id.in_(wanted)))
+    return {row.unit_id: SHAPES[kind].unit.model_validate(row.content) for row in rows}
+
+
+async def closing(tx: Tx, attempt: Attempt, kind: Kind) -> Closing | None:
+    """The attempt's closing, or that of the attempt that it continues."""
+    wanted = [attempt.id, *([attempt.continues_attempt_id] if attempt.continues_attempt_id else [])]
+    query = select(attempts.c.closing).where(attempts.c.id.in_(wanted), attempts.c.closing.is_not(None))
+    data = (await tx.execute(query.order_by(attempts.c.id.desc()))).scalars().first()
+    return None if data is None else SHAPES[kind].closing.model_validate(data)
+
+
+async def finish(
+    tx: Tx,
+    attempt_id: AttemptId,
+    status: AttemptStatus,
+    *,
+    now: datetime,
+    stop_reason: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """The attempt ended that way. A finished attempt stays as it is."""
+    await tx.execute(
+        update(attempts)
+        .where(attempts.c.id == attempt_id, attempts.c.status == AttemptStatus.RUNNING)
+        .values(status=status, stop_reason=stop_reason, reason=reason, finished_at=now)
+    )
+
+
+async def save_calibration(
+    tx: Tx,
+    attempt: Attempt,
+    spec: JobSpec,
+    *,
+    size: OutputSize,
+    units: int,
+    actual_tokens: int,
+    censored: bool,
+    simulated: bool,
+    now: datetime,
+) -> None:
+    """Replace what was expected of this attempt's output and what it needed."""
+    await tx.execute(delete(calibration).where(calibration.c.attempt_id == attempt.id))
+    await tx.execute(
+        insert(calibration).values(
+            attempt_id=attempt.id,
+            kind=spec.kind,
+            model=spec.model,
+            depth=spec.depth,
+            path=attempt.path,
+            units=units,
+            expected_tokens=size.expected_tokens,
+            upper_tokens=size.upper_tokens,
+            actual_tokens=actual_tokens,
+            censored=censored,
+            simulated=simulated,
+            created_at=now,
+        )
+    )
+
+
+def _attempt(row: Row[Any]) -> Attempt:  # Any: a row's columns are known to the table only
+    return Attempt(
+        id=AttemptId(row.id),
+        job_id=JobId(row.job_id),
+        path=Path(row.path),
+        role=Role(row.role),
+        status=AttemptStatus(row.status),
+        continues_attempt_id=row.continues_attempt_id,
+        outline=None if row.outline is None else _OUTLINE.validate_python(row.outline),
+        stop_reason=row.stop_reason,
+        reason=row.reason,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )

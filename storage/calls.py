@@ -1,0 +1,251 @@
+"""Calls: paid requests, from the intent that reserves their money to the answer that settles it.
+
+A call that may be sent has reserved the most it can cost. Spent money is what recorded calls cost, plus
+what the open and lost ones have reserved; a budget is checked against that sum in the same transaction
+that makes the reservation, so jobs side by side cannot overspend together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, Row, case, func, insert, select, text, update
+
+from storage import ids
+from storage.engine import Tx
+from storage.tables import calls, jobs
+from throughline.domain.ask import Ask, Reply
+from throughline.domain.chain import Link
+from throughline.domain.job import AttemptId, BatchId, CallId, JobId
+from throughline.domain.ledger import CallState, call_sources
+from throughline.domain.pricing import Price
+from throughline.errors import ThroughlineError
+
+_LINK = TypeAdapter(Link)
+_BUDGET_LOCK = 7_266_143  # any constant: one advisory lock for the day's budget on PostgreSQL
+
+
+class IllegalMove(ThroughlineError):
+    """The ledger refuses a step that its state machine does not have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What may be spent: by this job, and since `day_start` by all real jobs."""
+
+    job_usd: Decimal | None
+    day_usd: Decimal | None
+    day_start: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One paid request as the ledger has it."""
+
+    id: CallId
+    attempt_id: AttemptId
+    batch_id: BatchId | None
+    link: Link
+    state: CallState
+    outcome: str | None
+    stop_reason: str | None
+    delivered: frozenset[str]
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What a call's answer was worth: the units it delivered and the tokens that nobody can use."""
+
+    delivered: Sequence[str]
+    errors: Sequence[str]
+    wasted_tokens: int
+
+
+async def intend(
+    tx: Tx,
+    *,
+    job_id: JobId,
+    attempt_id: AttemptId,
+    link: Link,
+    ask: Ask,
+    reserved_usd: Decimal,
+    state: CallState,
+    simulated: bool,
+    now: datetime,
+    batch_id: BatchId | None = None,
+) -> CallId:
+    """Commit to one request before it leaves, reserving the most that it can cost."""
+    call_id = CallId(ids.new_id())
+    await tx.execute(
+        insert(calls).values(
+            id=call_id,
+            job_id=job_id,
+            attempt_id=attempt_id,
+            batch_id=batch_id,
+            link=_LINK.dump_python(link, mode="json"),
+            state=state,
+            fingerprint=ask.fingerprint,
+            model=ask.model,
+            max_tokens=ask.max_tokens,
+            reserved_usd=reserved_usd,
+            simulated=simulated,
+            intended_at=now,
+        )
+    )
+    return call_id
+
+
+async def remaining_usd(tx: Tx, job_id: JobId, budget: Budget, *, simulated: bool) -> Decimal | None:
+    """What may still be reserved, under a lock until the transaction ends; None without any budget."""
+    left: list[Decimal] = []
+    if budget.job_usd is not None:
+        await _lock(tx, job_id)
+        left.append(budget.job_usd - await spent_usd(tx, calls.c.job_id == job_id))
+    if budget.day_usd is not None:
+        await _lock(tx, None)
+        today = (calls.c.intended_at >= budget.day_start) & (calls.c.simulated == simulated)
+        left.append(budget.day_usd - await spent_usd(tx, today))
+    return min(left, default=None)
+
+
+async def spent_usd(tx: Tx, which: ColumnElement[bool]) -> Decimal:
+    """Known costs, and the reservations of calls whose cost is not known (yet)."""
+    settled = calls.c.cost_usd.is_not(None) | (calls.c.state == CallState.ABANDONED)
+    amount = case((settled, func.coalesce(calls.c.cost_usd, 0)), else_=calls.c.reserved_usd)
+    total = select(func.coalesce(func.sum(amount, type_=calls.c.cost_usd.type), 0)).where(which)
+    return Decimal((await tx.execute(total)).scalar_one() or 0)
+
+
+async def _lock(tx: Tx, job_id: JobId | None) -> None:
+    """Make budget checks queue up. SQLite's writing transactions already exclude each other."""
+    if tx.dialect.name != "postgresql":
+        return
+    if job_id is None:
+        await tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _BUDGET_LOCK})
+    else:
+        await tx.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update())
+
+
+async def record(tx: Tx, call_id: CallId, *, reply: Reply, cost: Price, settled: Settled, now: datetime) -> bool:
+    """Settle a call with its answer. False when it was settled before: the same result may come twice."""
+    usage = reply.usage
+    moved = await tx.execute(
+        update(calls)
+        .where(calls.c.id == call_id, calls.c.state.in_(call_sources(CallState.RECORDED)))
+        .values(
+            state=CallState.RECORDED,
+            outcome="answered",
+            received_at=now,
+            stop_reason=reply.stop_reason,
+            request_id=reply.request_id,
+            response_text=reply.text,
+            usage=reply.raw_usage,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            thinking_tokens=usage.thinking_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            wasted_tokens=settled.wasted_tokens,
+            cost_usd=cost.usd,
+            price_row=cost.row,
+            delivered=list(settled.delivered),
+            errors=list(settled.errors),
+        )
+    )
+    if moved.rowcount == 0:
+        await _must_be(tx, call_id, CallState.RECORDED)
+    return moved.rowcount == 1
+
+
+async def record_unanswered(tx: Tx, call_id: CallId, *, outcome: str, error: str, now: datetime) -> None:
+    """A call that brought no message and cost nothing: refused, errored, expired or canceled."""
+    moved = await tx.execute(
+        update(calls)
+        .where(calls.c.id == call_id, calls.c.state.in_(call_sources(CallState.RECORDED)))
+        .values(
+            state=CallState.RECORDED,
+            outcome=outcome,
+            received_at=now,
+            cost_usd=Decimal(0),
+            wasted_tokens=0,
+            delivered=[],
+            errors=[error],
+        )
+    )
+    if moved.rowcount == 0:
+        await _must_be(tx, call_id, CallState.RECORDED)
+
+
+async def lose(tx: Tx, attempt_id: AttemptId) -> int:
+    """Mark the attempt's sent calls outside a batch as lost: their process died before the answer came."""
+    moved = await tx.execute(
+        update(calls)
+        .where(
+            calls.c.attempt_id == attempt_id,
+            calls.c.batch_id.is_(None),
+            calls.c.state.in_(call_sources(CallState.LOST)),
+        )
+        .values(state=CallState.LOST, errors=["the answer never arrived"], delivered=[])
+    )
+    return moved.rowcount
+
+
+async def lose_one(tx: Tx, call_id: CallId, error: str) -> None:
+    """Mark one sent call as lost: its answer broke off and its cost was not told."""
+    await tx.execute(
+        update(calls)
+        .where(calls.c.id == call_id, calls.c.state.in_(call_sources(CallState.LOST)))
+        .values(state=CallState.LOST, errors=[error], delivered=[])
+    )
+
+
+async def mark_sent(tx: Tx, batch_id: BatchId) -> None:
+    """The batch is submitted, so its requests are on their way."""
+    await _move_batch(tx, batch_id, CallState.SENT)
+
+
+async def abandon(tx: Tx, batch_id: BatchId) -> None:
+    """The batch was never accepted, so its requests cost nothing."""
+    await _move_batch(tx, batch_id, CallState.ABANDONED)
+
+
+async def _move_batch(tx: Tx, batch_id: BatchId, target: CallState) -> None:
+    await tx.execute(
+        update(calls).where(calls.c.batch_id == batch_id, calls.c.state.in_(call_sources(target))).values(state=target)
+    )
+
+
+async def of_attempt(tx: Tx, attempt_id: AttemptId) -> list[Call]:
+    """The attempt's calls in the order in which they were intended."""
+    rows = await tx.execute(select(calls).where(calls.c.attempt_id == attempt_id).order_by(calls.c.id))
+    return [_call(row) for row in rows]
+
+
+async def get(tx: Tx, call_id: CallId) -> Call | None:
+    """The call of that id, if it is ours."""
+    row = (await tx.execute(select(calls).where(calls.c.id == call_id))).one_or_none()
+    return None if row is None else _call(row)
+
+
+async def _must_be(tx: Tx, call_id: CallId, state: CallState) -> None:
+    found = (await tx.execute(select(calls.c.state).where(calls.c.id == call_id))).scalar_one_or_none()
+    if found != state:
+        raise IllegalMove(f"Call {call_id} cannot go from {found} to {state}.")
+
+
+def _call(row: Row[Any]) -> Call:  # Any: a row's columns are known to the table only
+    return Call(
+        id=CallId(row.id),
+        attempt_id=AttemptId(row.attempt_id),
+        batch_id=row.batch_id,
+        link=_LINK.validate_python(row.link),
+        state=CallState(row.state),
+        outcome=row.outcome,
+        stop_reason=row.stop_reason,
+        delivered=frozenset(row.delivered or ()),
+        errors=tuple(row.errors or ()),
+    )

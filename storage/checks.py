@@ -1,0 +1,75 @@
+"""What the machine verified of an output: its citations, and each check with its evidence."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+
+from storage.engine import Tx
+from storage.tables import checks, citations, comparisons
+from throughline.domain.citations import CheckedCitation
+from throughline.domain.job import AttemptId, JobId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRow:
+    """One check of one output."""
+
+    name: str
+    passed: bool
+    evidence: Mapping[str, Any]
+
+
+async def save(
+    tx: Tx,
+    attempt_id: AttemptId,
+    *,
+    results: Sequence[CheckRow],
+    quotes: Sequence[tuple[str, CheckedCitation]],
+    now: datetime,
+) -> None:
+    """Replace what is stored for this attempt; `quotes` are (unit id, checked citation)."""
+    await tx.execute(delete(checks).where(checks.c.attempt_id == attempt_id))
+    await tx.execute(delete(citations).where(citations.c.attempt_id == attempt_id))
+    if results:
+        rows = [
+            {
+                "attempt_id": attempt_id,
+                "name": result.name,
+                "passed": result.passed,
+                "evidence": dict(result.evidence),
+                "created_at": now,
+            }
+            for result in results
+        ]
+        await tx.execute(insert(checks), rows)
+    if quotes:
+        await tx.execute(insert(citations), [_citation_row(attempt_id, *quote) for quote in quotes])
+
+
+def _citation_row(attempt_id: AttemptId, unit_id: str, checked: CheckedCitation) -> dict[str, Any]:
+    return {
+        "attempt_id": attempt_id,
+        "unit_id": unit_id,
+        "source": checked.source,
+        "quote": checked.quote,
+        "status": checked.status,
+        "start": checked.start,
+        "end": checked.end,
+        "similarity": checked.similarity,
+        "found_in": checked.found_in,
+    }
+
+
+async def of_attempt(tx: Tx, attempt_id: AttemptId) -> list[CheckRow]:
+    """The stored checks by name."""
+    rows = await tx.execute(select(checks).where(checks.c.attempt_id == attempt_id).order_by(checks.c.name))
+    return [CheckRow(name=row.name, passed=row.passed, evidence=row.evidence) for row in rows]
+
+
+async def save_comparison(tx: Tx, job_id: JobId, measures: Mapping[str, Any], now: datetime) -> None:
+    """Replace the job's comparison of its two outputs."""
+    await tx.execute(delete(comparisons).where(comparisons.c.job_id == job_id))
+    await tx.execute(insert(comparisons).values(job_id=job_id, measures=dict(measures), created_at=now))

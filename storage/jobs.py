@@ -1,0 +1,184 @@
+"""Jobs and the sources they read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from storage import ids
+from storage.engine import Tx
+from storage.tables import job_sources, jobs, plans, sources
+from throughline.domain import plan as planning
+from throughline.domain.job import AttemptId, JobId, JobSpec, JobStatus
+from throughline.domain.plan import Plan
+from throughline.domain.source import Format, Source
+
+ENDED = (JobStatus.DONE, JobStatus.ESCALATED, JobStatus.FAILED, JobStatus.BUDGET, JobStatus.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A registered job."""
+
+    id: JobId
+    spec: JobSpec
+    title: str
+    left_out: tuple[tuple[str, str], ...]
+    status: JobStatus
+    reason: str | None
+    simulated: bool
+    published_attempt_id: AttemptId | None
+    created_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to this job by itself."""
+        return self.status in ENDED
+
+
+async def register(
+    tx: Tx,
+    *,
+    key: str,
+    spec: JobSpec,
+    title: str,
+    documents: Sequence[Source],
+    left_out: Sequence[tuple[str, str]],
+    simulated: bool,
+    now: datetime,
+) -> Job:
+    """A new job with its sources. The caller has looked for the key; two at once meet its constraint."""
+    job_id = ids.new_id()
+    await tx.execute(
+        insert(jobs).values(
+            id=job_id,
+            idempotency_key=key,
+            kind=spec.kind,
+            title=title,
+            spec=spec.model_dump(mode="json"),
+            left_out=[list(pair) for pair in left_out],
+            status=JobStatus.REGISTERED,
+            simulated=simulated,
+            created_at=now,
+        )
+    )
+    await _save_sources(tx, job_id, documents, now)
+    return await get(tx, JobId(job_id))
+
+
+async def _save_sources(tx: Tx, job_id: str, documents: Sequence[Source], now: datetime) -> None:
+    hashes = [document.sha256 for document in documents]
+    known = set((await tx.execute(select(sources.c.sha256).where(sources.c.sha256.in_(hashes)))).scalars())
+    fresh = {sha: document for sha, document in zip(hashes, documents, strict=True) if sha not in known}
+    if fresh:
+        await tx.execute(
+            insert(sources),
+            [
+                {"sha256": sha, "characters": len(document.text), "text": document.text, "created_at": now}
+                for sha, document in fresh.items()
+            ],
+        )
+    await tx.execute(
+        insert(job_sources),
+        [
+            {
+                "job_id": job_id,
+                "position": position,
+                "sha256": sha,
+                "name": document.name,
+                "format": document.format,
+            }
+            for position, (sha, document) in enumerate(zip(hashes, documents, strict=True))
+        ],
+    )
+
+
+async def by_key(tx: Tx, key: str) -> Job | None:
+    """The job of that idempotency key."""
+    row = (await tx.execute(select(jobs).where(jobs.c.idempotency_key == key))).one_or_none()
+    return None if row is None else _job(row)
+
+
+async def get(tx: Tx, job_id: JobId) -> Job:
+    """The job of that id; `LookupError` if there is none."""
+    row = (await tx.execute(select(jobs).where(jobs.c.id == job_id))).one_or_none()
+    if row is None:
+        raise LookupError(job_id)
+    return _job(row)
+
+
+async def matching(tx: Tx, prefix: str) -> list[JobId]:
+    """Up to two ids that end with or begin with that text: two mean that it is ambiguous."""
+    wanted = jobs.c.id.startswith(prefix, autoescape=True) | jobs.c.id.endswith(prefix, autoescape=True)
+    rows = await tx.execute(select(jobs.c.id).where(wanted).order_by(jobs.c.id).limit(2))
+    return [JobId(job_id) for job_id in rows.scalars()]
+
+
+async def recent(tx: Tx, limit: int) -> list[JobId]:
+    """The newest jobs first."""
+    rows = await tx.execute(select(jobs.c.id).order_by(jobs.c.id.desc()).limit(limit))
+    return [JobId(job_id) for job_id in rows.scalars()]
+
+
+async def documents(tx: Tx, job_id: JobId) -> tuple[Source, ...]:
+    """The job's sources in their order."""
+    rows = await tx.execute(
+        select(job_sources.c.name, job_sources.c.format, sources.c.text)
+        .join(sources, sources.c.sha256 == job_sources.c.sha256)
+        .where(job_sources.c.job_id == job_id)
+        .order_by(job_sources.c.position)
+    )
+    return tuple(Source(name=row.name, format=Format(row.format), text=row.text) for row in rows)
+
+
+async def document_names(tx: Tx, job_id: JobId) -> tuple[str, ...]:
+    """The names of the job's sources, without their text."""
+    query = select(job_sources.c.name).where(job_sources.c.job_id == job_id).order_by(job_sources.c.position)
+    return tuple((await tx.execute(query)).scalars())
+
+
+async def save_spec(tx: Tx, job_id: JobId, spec: JobSpec) -> None:
+    """The job under changed limits."""
+    await tx.execute(update(jobs).where(jobs.c.id == job_id).values(spec=spec.model_dump(mode="json")))
+
+
+async def set_status(tx: Tx, job_id: JobId, status: JobStatus, *, reason: str | None = None, now: datetime) -> None:
+    """Where the job stands now, and why."""
+    finished_at = now if status in ENDED else None
+    await tx.execute(
+        update(jobs).where(jobs.c.id == job_id).values(status=status, reason=reason, finished_at=finished_at)
+    )
+
+
+async def publish(tx: Tx, job_id: JobId, attempt_id: AttemptId) -> None:
+    """That attempt's output is the job's output."""
+    await tx.execute(update(jobs).where(jobs.c.id == job_id).values(published_attempt_id=attempt_id))
+
+
+async def save_plan(tx: Tx, job_id: JobId, plan: Plan, now: datetime) -> None:
+    """The plan by which the job runs; it is made once."""
+    await tx.execute(insert(plans).values(job_id=job_id, plan=planning.to_json(plan), created_at=now))
+
+
+async def plan(tx: Tx, job_id: JobId) -> Plan | None:
+    """The stored plan, if the job was planned."""
+    data = (await tx.execute(select(plans.c.plan).where(plans.c.job_id == job_id))).scalar_one_or_none()
+    return None if data is None else planning.from_json(data)
+
+
+def _job(row: Any) -> Job:  # Any: a row's columns are known to the table only
+    return Job(
+        id=JobId(row.id),
+        spec=JobSpec.model_validate(row.spec),
+        title=row.title,
+        left_out=tuple((name, why) for name, why in row.left_out),
+        status=JobStatus(row.status),
+        reason=row.reason,
+        simulated=row.simulated,
+        published_attempt_id=row.published_attempt_id,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+    )

@@ -1,0 +1,157 @@
+"""Reading a job as a whole: what `show`, `list` and the progress display tell."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Integer, Row, func, select
+
+from storage import attempts as attempt_rows
+from storage import jobs as job_rows
+from storage.attempts import Attempt
+from storage.engine import Tx
+from storage.tables import calls, citations, units
+from throughline.domain.job import AttemptId, JobId
+from throughline.domain.ledger import CallState
+from throughline.domain.pricing import Usage
+from throughline.domain.report import AttemptReport, CitationCounts, JobReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a job has come."""
+
+    units_written: int
+    calls_done: int
+    calls_open: int
+    output_tokens: int
+    cost_usd: Decimal
+
+
+async def job(tx: Tx, job_id: JobId) -> JobReport:
+    """The job with its plan and attempts; `LookupError` if there is none."""
+    found = await job_rows.get(tx, job_id)
+    attempts = await attempt_rows.of_job(tx, job_id)
+    totals = await _call_totals(tx, job_id)
+    counts = await _citation_counts(tx, [attempt.id for attempt in attempts])
+    written = {attempt.id: await _units_written(tx, attempt) for attempt in attempts}
+    return JobReport(
+        id=found.id,
+        spec=found.spec,
+        title=found.title,
+        status=found.status,
+        reason=found.reason,
+        simulated=found.simulated,
+        sources=await job_rows.document_names(tx, job_id),
+        plan=await job_rows.plan(tx, job_id),
+        attempts=tuple(
+            _attempt(attempt, totals.get(attempt.id), written[attempt.id], counts[attempt.id]) for attempt in attempts
+        ),
+        published_attempt_id=found.published_attempt_id,
+        created_at=found.created_at,
+        finished_at=found.finished_at,
+    )
+
+
+async def progress(tx: Tx, job_id: JobId) -> Progress:
+    """The job's running totals, cheap enough to ask for often."""
+    done = calls.c.state == CallState.RECORDED
+    row = (
+        await tx.execute(
+            select(
+                func.count().filter(done).label("done"),
+                func.count().filter(calls.c.state.in_([CallState.INTENDED, CallState.SENT])).label("open"),
+                func.coalesce(func.sum(calls.c.output_tokens), 0).label("output_tokens"),
+                func.coalesce(func.sum(calls.c.cost_usd, type_=calls.c.cost_usd.type), 0).label("cost_usd"),
+            ).where(calls.c.job_id == job_id)
+        )
+    ).one()
+    attempts = await attempt_rows.of_job(tx, job_id)
+    ids = [attempt.id for attempt in attempts]
+    written = (
+        await tx.execute(select(func.count()).select_from(units).where(units.c.attempt_id.in_(ids)))
+    ).scalar_one()
+    return Progress(
+        units_written=written,
+        calls_done=row.done,
+        calls_open=row.open,
+        output_tokens=int(row.output_tokens),
+        cost_usd=Decimal(row.cost_usd or 0),
+    )
+
+
+async def _call_totals(tx: Tx, job_id: JobId) -> dict[AttemptId, Row[Any]]:
+    usd = calls.c.cost_usd.type
+    lost = calls.c.state == CallState.LOST
+    rows = await tx.execute(
+        select(
+            calls.c.attempt_id,
+            func.count().label("calls"),
+            func.count().filter(lost).label("lost"),
+            func.sum(calls.c.reserved_usd, type_=usd).filter(lost).label("lost_usd"),
+            *(
+                func.coalesce(func.sum(calls.c[name], type_=Integer()), 0).label(name)
+                for name in (
+                    "input_tokens",
+                    "output_tokens",
+                    "thinking_tokens",
+                    "cache_read_tokens",
+                    "cache_write_tokens",
+                    "wasted_tokens",
+                )
+            ),
+            func.sum(calls.c.cost_usd, type_=usd).label("cost_usd"),
+        )
+        .where(calls.c.job_id == job_id, calls.c.state != CallState.ABANDONED)
+        .group_by(calls.c.attempt_id)
+    )
+    return {AttemptId(row.attempt_id): row for row in rows}
+
+
+async def _citation_counts(tx: Tx, ids: list[AttemptId]) -> dict[AttemptId, CitationCounts]:
+    rows = await tx.execute(
+        select(citations.c.attempt_id, citations.c.status, func.count().label("n"))
+        .where(citations.c.attempt_id.in_(ids))
+        .group_by(citations.c.attempt_id, citations.c.status)
+    )
+    by_attempt: dict[AttemptId, dict[str, int]] = defaultdict(dict)
+    for row in rows:
+        by_attempt[AttemptId(row.attempt_id)][row.status] = row.n
+    return {attempt_id: CitationCounts(**by_attempt.get(attempt_id, {})) for attempt_id in ids}
+
+
+async def _units_written(tx: Tx, attempt: Attempt) -> int:
+    return len(await attempt_rows.unit_ids(tx, attempt.id))
+
+
+def _attempt(attempt: Attempt, totals: Row[Any] | None, units_written: int, citations: CitationCounts) -> AttemptReport:
+    usage = Usage()
+    if totals is not None:
+        usage = Usage(
+            input_tokens=totals.input_tokens,
+            output_tokens=totals.output_tokens,
+            thinking_tokens=totals.thinking_tokens,
+            cache_read_tokens=totals.cache_read_tokens,
+            cache_write_5m_tokens=totals.cache_write_tokens,
+        )
+    return AttemptReport(
+        id=attempt.id,
+        path=attempt.path,
+        role=attempt.role,
+        status=attempt.status,
+        continues_attempt_id=attempt.continues_attempt_id,
+        units=units_written,
+        units_wanted=len(attempt.outline.units) if attempt.outline else None,
+        calls=totals.calls if totals is not None else 0,
+        lost_calls=totals.lost if totals is not None else 0,
+        lost_at_most_usd=(totals.lost_usd if totals is not None else None) or Decimal(0),
+        usage=usage,
+        wasted_tokens=totals.wasted_tokens if totals is not None else 0,
+        cost_usd=(totals.cost_usd if totals is not None else None) or Decimal(0),
+        stop_reason=attempt.stop_reason,
+        reason=attempt.reason,
+        citations=citations,
+        started_at=attempt.started_at,
+        finished_at=attempt.finished_at,
+    )

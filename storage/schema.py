@@ -1,0 +1,71 @@
+"""The schema's version: checked at every start, moved only by `throughline db upgrade`.
+
+A SQLite file that does not exist yet is created at the newest version. Any other difference stops the
+program with one sentence, before anything is read or spent.
+"""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from storage.engine import Engine
+from storage.tables import metadata
+from throughline.errors import BadInput
+
+REVISION = "0001"
+"""The newest migration. Kept here so that a start does not import Alembic; a test compares both."""
+
+
+async def require_current(engine: Engine) -> None:
+    """Create a new SQLite ledger; raise `BadInput` for one of another version."""
+    async with engine.connect() as connection:
+        found = await connection.run_sync(_revision)
+    if found == REVISION:
+        return
+    if found is None and engine.dialect.name == "sqlite":
+        await upgrade(engine)
+        return
+    state = "has no tables yet" if found is None else f"is at version {found}, this program needs {REVISION}"
+    raise BadInput(f"The database {state}. Run: throughline db upgrade")
+
+
+async def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Bring the database to that revision, keeping its rows."""
+    async with engine.begin() as connection:
+        await connection.run_sync(_migrate, "upgrade", revision)
+
+
+async def downgrade(engine: Engine, revision: str) -> None:
+    """Take the database back to that revision; `base` removes every table."""
+    async with engine.begin() as connection:
+        await connection.run_sync(_migrate, "downgrade", revision)
+
+
+async def differences(engine: Engine) -> list[object]:
+    """What a migrated database lacks against the tables in code; empty when they agree."""
+
+    def compare(connection: Connection) -> list[object]:
+        from alembic.autogenerate import compare_metadata
+        from alembic.migration import MigrationContext
+
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, metadata))
+
+    async with engine.connect() as connection:
+        return await connection.run_sync(compare)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def _migrate(connection: Connection, direction: str, revision: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    getattr(command, direction)(config, revision)

@@ -1,0 +1,243 @@
+"""The tables. Words as in the README; ids are uuid7 strings, money is exact, time is UTC.
+
+sources ──< job_sources >── jobs ──< plans
+                              ├──< attempts ──< calls >── batches
+                              │        ├──< units ──< citations
+                              │        ├──< checks
+                              │        └─── calibration
+                              ├──< comparisons
+                              └──< reviews
+"""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from storage.columns import CompressedText, Picodollars, UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Json = JSON(none_as_null=True)  # a missing value is NULL, not the JSON text "null"
+
+
+def _id() -> Column[str]:
+    return Column("id", String(36), primary_key=True)
+
+
+def _ref(target: str, *, nullable: bool = False) -> Column[str]:
+    name = f"{target.removesuffix('es') if target == 'batches' else target.removesuffix('s')}_id"
+    return Column(name, String(36), ForeignKey(f"{target}.id"), nullable=nullable)
+
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("characters", Integer, nullable=False),
+    Column("text", CompressedText, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    _id(),
+    Column("idempotency_key", String(64), nullable=False, unique=True),
+    Column("kind", String(32), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("spec", Json, nullable=False),
+    Column("left_out", Json, nullable=False),
+    Column("status", String(16), nullable=False, index=True),
+    Column("reason", Text),
+    Column("simulated", Boolean, nullable=False),
+    Column("published_attempt_id", String(36)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+)
+
+job_sources = Table(
+    "job_sources",
+    metadata,
+    Column("job_id", String(36), ForeignKey("jobs.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("sha256", String(64), ForeignKey("sources.sha256"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("format", String(16), nullable=False),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("job_id", String(36), ForeignKey("jobs.id"), primary_key=True),
+    Column("plan", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    _id(),
+    _ref("jobs"),
+    Column("path", String(16), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    # The attempt whose units this one completes: a chain that finishes a short single pass.
+    Column("continues_attempt_id", String(36), ForeignKey("attempts.id")),
+    Column("outline", Json),
+    Column("closing", Json),
+    Column("stop_reason", String(40)),
+    Column("reason", Text),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    UniqueConstraint("job_id", "path", "role"),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    _id(),
+    Column("state", String(16), nullable=False, index=True),
+    Column("remote_id", String(64), unique=True),
+    Column("host", String(255), nullable=False),
+    Column("request_count", Integer, nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("intended_at", UtcDateTime, nullable=False),
+    Column("submitted_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("ingested_at", UtcDateTime),
+    Column("note", Text),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    _id(),  # also the request's custom_id in a batch
+    _ref("jobs"),
+    _ref("attempts"),
+    _ref("batches", nullable=True),
+    Column("link", Json, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("model", String(64), nullable=False),
+    Column("max_tokens", Integer, nullable=False),
+    Column("reserved_usd", Picodollars, nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("intended_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime),
+    # answered, errored, expired, canceled; empty until known
+    Column("outcome", String(16)),
+    Column("stop_reason", String(40)),
+    Column("request_id", String(128)),
+    Column("response_text", CompressedText),
+    Column("usage", Json),
+    Column("input_tokens", Integer),
+    Column("output_tokens", Integer),
+    Column("thinking_tokens", Integer),
+    Column("cache_read_tokens", Integer),
+    Column("cache_write_tokens", Integer),
+    Column("wasted_tokens", Integer),
+    Column("cost_usd", Picodollars),
+    Column("price_row", Text),
+    Column("delivered", Json),
+    Column("errors", Json),
+    Index("ix_calls_attempt_id", "attempt_id"),
+    Index("ix_calls_job_id", "job_id"),
+    Index("ix_calls_batch_id", "batch_id"),
+    Index("ix_calls_intended_at", "intended_at"),
+)
+
+units = Table(
+    "units",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    _ref("attempts"),
+    _ref("calls"),
+    Column("unit_id", String(64), nullable=False),
+    Column("content", Json, nullable=False),
+    UniqueConstraint("attempt_id", "unit_id"),
+)
+
+citations = Table(
+    "citations",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    _ref("attempts"),
+    Column("unit_id", String(64), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("quote", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("start", Integer),
+    Column("end", Integer),
+    Column("similarity", Float),
+    Column("found_in", Text),
+    Index("ix_citations_attempt_id", "attempt_id"),
+)
+
+checks = Table(
+    "checks",
+    metadata,
+    Column("attempt_id", String(36), ForeignKey("attempts.id"), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("passed", Boolean, nullable=False),
+    Column("evidence", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+comparisons = Table(
+    "comparisons",
+    metadata,
+    Column("job_id", String(36), ForeignKey("jobs.id"), primary_key=True),
+    Column("measures", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    _id(),
+    _ref("jobs"),
+    Column("decision", String(16)),
+    Column("reviewer", Text),
+    Column("reason", Text),
+    Column("minutes", Float),
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("decided_at", UtcDateTime),
+    Index("ix_reviews_job_id", "job_id"),
+)
+
+calibration = Table(
+    "calibration",
+    metadata,
+    Column("attempt_id", String(36), ForeignKey("attempts.id"), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("model", String(64), nullable=False),
+    Column("depth", String(16), nullable=False),
+    Column("path", String(16), nullable=False),
+    Column("units", Integer, nullable=False),
+    Column("expected_tokens", Integer, nullable=False),
+    Column("upper_tokens", Integer, nullable=False),
+    Column("actual_tokens", Integer, nullable=False),
+    # A cut answer needed more than it shows: "more than actual_tokens", never "exactly".
+    Column("censored", Boolean, nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,240 @@
+"""The chunked chain: send the links that are still missing until the outline is written.
+
+What to send is decided by `throughline.domain.chain` from the ledger's rows. Every finished link is a row
+before a later one starts, so a chain that dies goes on from there and pays only for the rest.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from storage import attempts, calls
+from storage.attempts import Attempt
+from storage.calls import Call, Settled
+from storage.engine import reading, transaction
+from tasks import context, planning, runtime
+from tasks.context import JobContext
+from tasks.step import step
+from throughline.domain import documents, prompts, routing
+from throughline.domain.ask import Ask, Document, Reply, StopReason
+from throughline.domain.chain import ChainState, Finished, Link, LinkKind, PastLink, Stuck, next_links
+from throughline.domain.job import AttemptId, AttemptStatus, CallId, JobId, Path, Role
+from throughline.domain.ledger import CallState
+from throughline.domain.outline import Outline
+from throughline.domain.output import Closing, Unit
+from throughline.domain.settlement import Settlement, Wanted, settle
+from throughline.errors import Ambiguous, BudgetExceeded, ThroughlineError
+
+logger = logging.getLogger(__name__)
+_LOST_LINKS = 3  # broken answers that one run of a chain pays for before it stops
+
+
+@dataclass(slots=True, kw_only=True)
+class _Chain:
+    """One run of a chain: what is fixed, and what the ledger has so far."""
+
+    context: JobContext
+    attempt: Attempt
+    outline: Outline | None
+    units: dict[str, Unit]
+    closing: Closing | None
+    past: list[PastLink]
+    lost: int = 0
+    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
+
+    @property
+    def state(self) -> ChainState:
+        return ChainState(
+            outline=self.outline,
+            written=frozenset(self.units),
+            closing_written=self.closing is not None,
+            past=tuple(self.past),
+        )
+
+
+@step
+async def run_chain(job_id: JobId, role: Role, continues: AttemptId | None = None) -> Attempt:
+    """Run, or go on with, the job's chain of that role; `continues` names a short single pass."""
+    chain = await _open(job_id, role, continues)
+    limits = chain.context.plan.part_limits
+    while not chain.attempt.ended:
+        match next_links(chain.state, limits):
+            case Finished():
+                await _finish(chain, AttemptStatus.COMPLETE)
+            case Stuck(reason=reason):
+                await _finish(chain, AttemptStatus.SHORT, reason)
+            case links:
+                await _send_all(chain, links)
+    return chain.attempt
+
+
+async def _open(job_id: JobId, role: Role, continues: AttemptId | None) -> _Chain:
+    rt = runtime.current()
+    job = await context.load(job_id)
+    outline = await planning.load_outline(job.job)
+    async with transaction(rt.engine) as tx:
+        if continues is not None:
+            outline = (await attempts.get(tx, continues)).outline
+        attempt = await attempts.begin(
+            tx,
+            job_id=job_id,
+            path=Path.CHUNKED,
+            role=role,
+            outline=outline,
+            continues=continues if outline else None,
+            now=runtime.now(),
+        )
+        await calls.lose(tx, attempt.id)
+    async with reading(rt.engine) as tx:
+        sent = await calls.of_attempt(tx, attempt.id)
+        units = await attempts.written_units(tx, attempt, job.job.spec.kind)
+        closing = await attempts.closing(tx, attempt, job.job.spec.kind)
+    return _Chain(
+        context=job,
+        attempt=attempt,
+        outline=attempt.outline,
+        units=units,
+        closing=closing,
+        past=[_past(call) for call in sent if call.outcome == "answered"],
+        gate=asyncio.Semaphore(rt.settings.chain_concurrency),
+    )
+
+
+def _past(call: Call) -> PastLink:
+    truncated = call.stop_reason is not None and StopReason(call.stop_reason).truncated
+    return PastLink(link=call.link, delivered=call.delivered, truncated=truncated, errors=call.errors)
+
+
+async def _finish(chain: _Chain, status: AttemptStatus, reason: str | None = None) -> None:
+    rt = runtime.current()
+    async with transaction(rt.engine) as tx:
+        await attempts.finish(tx, chain.attempt.id, status, reason=reason, now=runtime.now())
+        chain.attempt = await attempts.get(tx, chain.attempt.id)
+
+
+async def _send_all(chain: _Chain, links: Sequence[Link]) -> None:
+    """Send independent links side by side. One that fails does not waste its neighbours' paid answers."""
+    results = await asyncio.gather(*(_gated(chain, link) for link in links), return_exceptions=True)
+    failures = [result for result in results if isinstance(result, BaseException)]
+    # Reservations are worst cases: what did not fit beside its neighbours may fit once they are settled.
+    fatal = [error for error in failures if not isinstance(error, BudgetExceeded)]
+    if fatal:
+        raise fatal[0]
+    if failures and len(failures) == len(results):
+        raise failures[0]
+
+
+async def _gated(chain: _Chain, link: Link) -> None:
+    async with chain.gate:
+        await _send(chain, link)
+
+
+async def _send(chain: _Chain, link: Link) -> None:
+    """One link: reserve its money, ask, settle the answer."""
+    rt = runtime.current()
+    job = chain.context
+    ask = compose(job, chain.outline, link, chain.units)
+    async with transaction(rt.engine) as tx:
+        left = await calls.remaining_usd(tx, job.job.id, job.budget(), simulated=rt.simulated)
+        ask = job.within(ask, left, batch=False)
+        call_id = await calls.intend(
+            tx,
+            job_id=job.job.id,
+            attempt_id=chain.attempt.id,
+            link=link,
+            ask=ask,
+            reserved_usd=job.worst_usd(ask, batch=False),
+            state=CallState.SENT,
+            simulated=rt.simulated,
+            now=runtime.now(),
+        )
+    try:
+        reply = await rt.claude.stream(ask)
+    except Ambiguous as error:
+        await _lose(chain, call_id, error)
+        return
+    except ThroughlineError as error:
+        async with transaction(rt.engine) as tx:
+            await calls.record_unanswered(tx, call_id, outcome="refused", error=str(error), now=runtime.now())
+        raise
+    await _record(chain, call_id, link, reply)
+
+
+async def _lose(chain: _Chain, call_id: CallId, error: Ambiguous) -> None:
+    """The answer broke off: paid perhaps, never knowable. Its reservation stays counted."""
+    async with transaction(runtime.current().engine) as tx:
+        await calls.lose_one(tx, call_id, str(error))
+    chain.lost += 1
+    logger.warning("answer lost call_id=%s reason=%s", call_id, error)
+    if chain.lost >= _LOST_LINKS:
+        raise error
+
+
+async def _record(chain: _Chain, call_id: CallId, link: Link, reply: Reply) -> None:
+    rt = runtime.current()
+    settlement = settle(reply, chain.context.job.spec.kind, _wanted(chain.outline, link))
+    fresh = [unit for unit in settlement.units if unit.unit_id not in chain.units]
+    cost = chain.context.price(reply.usage, batch=False)
+    async with transaction(rt.engine) as tx:
+        await calls.record(tx, call_id, reply=reply, cost=cost, settled=_settled(settlement), now=runtime.now())
+        await attempts.save_units(tx, chain.attempt.id, call_id, fresh)
+        if chain.outline is None and settlement.outline is not None:
+            await attempts.save_outline(tx, chain.attempt.id, settlement.outline)
+        if settlement.closing is not None:
+            await attempts.save_closing(tx, chain.attempt.id, settlement.closing)
+    chain.outline = chain.outline or settlement.outline
+    chain.closing = settlement.closing or chain.closing
+    chain.units |= {unit.unit_id: unit for unit in fresh}
+    chain.past.append(
+        PastLink(
+            link=link,
+            delivered=frozenset(settlement.delivered),
+            truncated=reply.stop_reason.truncated,
+            errors=settlement.errors,
+        )
+    )
+
+
+def _wanted(outline: Outline | None, link: Link) -> Wanted:
+    return Wanted(outline=outline, unit_ids=frozenset(link.unit_ids), closing=link.with_closing)
+
+
+def _settled(settlement: Settlement) -> Settled:
+    return Settled(
+        delivered=settlement.delivered,
+        errors=settlement.errors,
+        wasted_tokens=settlement.wasted_tokens,
+    )
+
+
+def compose(job: JobContext, outline: Outline | None, link: Link, units: dict[str, Unit]) -> Ask:
+    """The request of one link, with the text of the sources that it needs and no more."""
+    spec = job.job.spec
+    written: list[prompts.WrittenUnit] = []
+    if outline is not None and link.kind is LinkKind.CLOSING:
+        written = [prompts.beginning(units[unit_id]) for unit_id in outline.unit_ids]
+    whole_corpus = outline is None or not any(unit.spans for unit in outline.units)
+    planned = routing.planned_units(spec, len(job.sources))
+    count = planned if link.with_outline else max(len(link.unit_ids), 1)
+    return prompts.compose(
+        spec=spec,
+        model=job.model,
+        documents=_documents(job, outline, link),
+        instruction=prompts.link(spec, outline, link, planned_units=planned, written=written),
+        max_tokens=routing.part_max_tokens(spec, job.model, count, generous=link.generous),
+        schema_in_prompt=not job.plan.endpoint.structured_outputs,
+        cache_documents=whole_corpus and job.plan.chunked.calls > 1,
+    )
+
+
+def _documents(job: JobContext, outline: Outline | None, link: Link) -> tuple[Document, ...]:
+    units = [outline.unit(unit_id) for unit_id in link.unit_ids] if outline else []
+    if any(unit.spans for unit in units):
+        return documents.excerpts(units, job.sources)
+    if outline is not None and any(unit.spans for unit in outline.units):
+        return ()  # a closing of structural units reads what was written, not the sources again
+    room = job.model.context_tokens // 2
+    if job.plan.corpus.tokens.upper <= room:
+        return documents.whole(job.sources)
+    return documents.digest(documents.named(units, job.sources) if units else job.sources, room)

@@ -1,0 +1,84 @@
+"""Conclude: compare when both paths ran, remember what sizes came out, publish or hand to a person."""
+
+from dataclasses import asdict
+
+from storage import attempts, checks, jobs, reports
+from storage.attempts import Attempt
+from storage.engine import Tx, reading, transaction
+from tasks import runtime
+from tasks.step import step
+from throughline.domain.comparison import published_of, sides
+from throughline.domain.job import AttemptStatus, JobId, JobStatus, ReviewMode, Role
+from throughline.domain.report import AttemptReport, JobReport, dollars
+from throughline.errors import BudgetExceeded, ThroughlineError
+
+
+@step
+async def conclude(job_id: JobId) -> JobReport:
+    """Give the job its end from what its attempts brought."""
+    rt = runtime.current()
+    async with reading(rt.engine) as tx:
+        report = await reports.job(tx, job_id)
+        ended = {attempt.id: attempt for attempt in await attempts.of_job(tx, job_id)}
+    status, reason = verdict(report)
+    published = published_of(report)
+    async with transaction(rt.engine) as tx:
+        for attempt in report.attempts:
+            await _remember_size(tx, report, attempt, ended[attempt.id])
+        if len(compared := sides(report)) == 2:
+            measures = {str(side.path): asdict(side) | {"cost_usd": dollars(side.cost_usd)} for side in compared}
+            await checks.save_comparison(tx, job_id, measures, runtime.now())
+        if published is not None:
+            await jobs.publish(tx, job_id, published)
+        await jobs.set_status(tx, job_id, status, reason=reason, now=runtime.now())
+    return await read_report(job_id)
+
+
+def verdict(report: JobReport) -> tuple[JobStatus, str | None]:
+    """Done when a complete output exists and nobody must read it first; else a person decides."""
+    if published_of(report) is None:
+        reasons = [attempt.reason for attempt in report.attempts if attempt.reason]
+        return JobStatus.ESCALATED, "No complete output. " + " ".join(dict.fromkeys(reasons))
+    if report.spec.review is ReviewMode.ALWAYS:
+        return JobStatus.ESCALATED, "The output is complete and waits for a person (review=always)."
+    return JobStatus.DONE, None
+
+
+@step
+async def start(job_id: JobId) -> None:
+    """The job is being worked on."""
+    async with transaction(runtime.current().engine) as tx:
+        await jobs.set_status(tx, job_id, JobStatus.RUNNING, now=runtime.now())
+
+
+@step
+async def fail(job_id: JobId, error: ThroughlineError) -> None:
+    """Stop the job where it is; what is paid for is kept, and the same command goes on from there."""
+    status = JobStatus.BUDGET if isinstance(error, BudgetExceeded) else JobStatus.FAILED
+    async with transaction(runtime.current().engine) as tx:
+        await jobs.set_status(tx, job_id, status, reason=str(error), now=runtime.now())
+
+
+async def read_report(job_id: JobId) -> JobReport:
+    """The job as the ledger has it."""
+    async with reading(runtime.current().engine) as tx:
+        return await reports.job(tx, job_id)
+
+
+async def _remember_size(tx: Tx, report: JobReport, told: AttemptReport, attempt: Attempt) -> None:
+    """Expected against needed output, for attempts that show a size: whole ones, and cut ones as a bound."""
+    whole = told.status is AttemptStatus.COMPLETE and told.role is not Role.FALLBACK
+    cut = told.status is AttemptStatus.SHORT and told.stop_reason is not None
+    if report.plan is None or not (whole or cut):
+        return
+    await attempts.save_calibration(
+        tx,
+        attempt,
+        report.spec,
+        size=report.plan.size,
+        units=told.units,
+        actual_tokens=told.usage.output_tokens,
+        censored=cut,
+        simulated=report.simulated,
+        now=runtime.now(),
+    )

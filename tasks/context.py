@@ -1,0 +1,100 @@
+"""What every paid step of a job needs at hand: the job, its plan, its sources, and how to price a call."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from storage import jobs
+from storage.calls import Budget
+from storage.engine import reading
+from storage.jobs import Job
+from tasks import runtime
+from throughline.domain.ask import Ask, Document
+from throughline.domain.documents import upper_tokens
+from throughline.domain.job import JobId
+from throughline.domain.models import Model
+from throughline.domain.plan import Plan
+from throughline.domain.pricing import Price, Usage, price
+from throughline.domain.sizing import tokens_per_unit
+from throughline.domain.source import Source
+from throughline.errors import BudgetExceeded
+
+_PROMPT_TOKENS = 2_500  # system text, schema and outline of an ordinary request; careful
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobContext:
+    """A job with everything that a call of it is made from."""
+
+    job: Job
+    plan: Plan
+    sources: tuple[Source, ...]
+    model: Model
+
+    def price(self, usage: Usage, *, batch: bool) -> Price:
+        """What a call of this job costs."""
+        rt = runtime.current()
+        return price(
+            usage,
+            self.model.id,
+            batch=batch,
+            at=runtime.now(),
+            unlisted=rt.settings.unlisted_price(),
+        )
+
+    def prompt_upper_tokens(self, documents: Sequence[Document], instruction: str) -> int:
+        """Tokens that this prompt hardly exceeds, by the plan's own count of the corpus."""
+        corpus = self.plan.corpus
+        characters = sum(len(document.text) for document in documents)
+        share = corpus.tokens.upper / max(corpus.characters, 1)
+        return round(characters * share * 1.1) + upper_tokens(len(instruction)) + _PROMPT_TOKENS
+
+    def worst_usd(self, ask: Ask, *, batch: bool) -> Decimal:
+        """The most that this request can cost: its whole prompt written to the cache, its cap used up."""
+        prompt = self.prompt_upper_tokens(ask.documents, ask.instruction)
+        usage = Usage(output_tokens=ask.max_tokens)
+        match ask.cache_documents, batch:
+            case False, _:
+                usage += Usage(input_tokens=prompt)
+            case True, False:
+                usage += Usage(cache_write_5m_tokens=prompt)
+            case True, True:
+                usage += Usage(cache_write_1h_tokens=prompt)
+        return self.price(usage, batch=batch).usd
+
+    def budget(self) -> Budget:
+        """The limits that hold for the next call."""
+        rt = runtime.current()
+        midnight = runtime.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        return Budget(
+            job_usd=self.job.spec.budget_usd,
+            day_usd=rt.settings.daily_budget_usd,
+            day_start=midnight,
+        )
+
+    def within(self, ask: Ask, remaining_usd: Decimal | None, *, batch: bool) -> Ask:
+        """The request with its cap cut to what is left; `BudgetExceeded` when that buys no unit."""
+        if remaining_usd is None or self.worst_usd(ask, batch=batch) <= remaining_usd:
+            return ask
+        prompt_usd = self.worst_usd(replace(ask, max_tokens=0), batch=batch)
+        token_usd = (self.worst_usd(ask, batch=batch) - prompt_usd) / ask.max_tokens
+        affordable = int((remaining_usd - prompt_usd) / token_usd)
+        spec = self.job.spec
+        if affordable < tokens_per_unit(spec.kind, spec.depth, self.model):
+            raise BudgetExceeded(
+                f"${remaining_usd:.4f} of the budget is left, and the next call needs more than that. "
+                "What is written is kept; raise the budget and run the same command to go on."
+            )
+        return replace(ask, max_tokens=affordable)
+
+
+async def load(job_id: JobId) -> JobContext:
+    """The context of a planned job."""
+    rt = runtime.current()
+    async with reading(rt.engine) as tx:
+        job = await jobs.get(tx, job_id)
+        plan = await jobs.plan(tx, job_id)
+        sources = await jobs.documents(tx, job_id)
+    if plan is None:
+        raise LookupError(f"job {job_id} is not planned")
+    return JobContext(job=job, plan=plan, sources=sources, model=rt.settings.find_model(job.spec.model))

@@ -1,0 +1,125 @@
+"""Plan: outline where structure gives one, count, size, price both paths, choose. Spends nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from storage import jobs
+from storage.engine import reading
+from storage.jobs import Job
+from tasks import context, runtime
+from tasks.step import step
+from throughline import tokenizer
+from throughline.domain import outlining, prompts, tokens
+from throughline.domain.documents import whole
+from throughline.domain.job import JobId, JobSpec, Kind
+from throughline.domain.models import Model
+from throughline.domain.outline import Outline
+from throughline.domain.output import SHAPES
+from throughline.domain.plan import Corpus, Endpoint, Plan
+from throughline.domain.routing import Case, Policy, make_plan, planned_units
+from throughline.domain.sizing import NORMS
+from throughline.domain.source import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan with the outline that it sized; None where the model will write the outline."""
+
+    plan: Plan
+    outline: Outline | None
+
+
+@step
+async def load_plan(job_id: JobId) -> Plan:
+    """The plan by which the job runs; it was stored with the job."""
+    return (await context.load(job_id)).plan
+
+
+async def plan_sources(
+    spec: JobSpec,
+    sources: Sequence[Source],
+    *,
+    left_out: Sequence[tuple[str, str]],
+    exact_count: bool = False,
+) -> Planned:
+    """Plan without a job row: what `throughline plan` prints."""
+    rt = runtime.current()
+    model = rt.settings.find_model(spec.model)
+    outline = structural_outline(spec, sources)
+    corpus = await _corpus(spec, model, sources, left_out, exact_count=exact_count)
+    case = Case(
+        spec=spec,
+        model=model,
+        corpus=corpus,
+        units=len(outline.units) if outline else planned_units(spec, len(sources)),
+        endpoint=await _endpoint(),
+        policy=Policy(
+            review_usd_per_hour=rt.settings.review_usd_per_hour,
+            waiting_usd_per_hour=rt.settings.waiting_usd_per_hour,
+        ),
+        at=runtime.now(),
+        unlisted_price=rt.settings.unlisted_price(),
+    )
+    return Planned(plan=make_plan(case), outline=outline)
+
+
+def structural_outline(spec: JobSpec, sources: Sequence[Source]) -> Outline | None:
+    """The outline that the sources' own structure gives; None for kinds whose outline the model writes."""
+    if SHAPES[spec.kind].outline_by_model:
+        return None
+    size = NORMS[spec.kind, spec.depth].source_tokens_per_unit
+    if spec.kind is Kind.CODE_REVIEW:
+        return outlining.code_review_outline(sources, size, tokenizer.count)
+    return outlining.summary_outline(sources, size, tokenizer.count)
+
+
+async def load_outline(job: Job) -> Outline | None:
+    """The structural outline of a registered job, the same each time."""
+    rt = runtime.current()
+    async with reading(rt.engine) as tx:
+        sources = await jobs.documents(tx, job.id)
+    return structural_outline(job.spec, sources)
+
+
+async def _endpoint() -> Endpoint:
+    rt = runtime.current()
+    if rt.connection is None:  # planning needs no key: assume what the official API offers
+        return Endpoint(host="no key set; the Claude API is assumed", batches=True, structured_outputs=True)
+    return await rt.endpoint()
+
+
+async def _corpus(
+    spec: JobSpec,
+    model: Model,
+    sources: Sequence[Source],
+    left_out: Sequence[tuple[str, str]],
+    *,
+    exact_count: bool,
+) -> Corpus:
+    estimated = tokens.NO_TOKENS
+    for source in sources:
+        estimated += tokens.to_claude(tokenizer.count(source.text), model.tokenizer, source.format)
+    counted_by = "o200k_base x factor"
+    if exact_count:
+        estimated = tokens.exact(await _ask_for_count(spec, model, sources))
+        counted_by = "count_tokens"
+    return Corpus(
+        sources=len(sources),
+        characters=sum(len(source.text) for source in sources),
+        tokens=estimated,
+        counted_by=counted_by,
+        left_out=tuple(left_out),
+    )
+
+
+async def _ask_for_count(spec: JobSpec, model: Model, sources: Sequence[Source]) -> int:
+    ask = prompts.compose(
+        spec=spec,
+        model=model,
+        documents=whole(sources),
+        instruction="",
+        max_tokens=1,
+        schema_in_prompt=False,
+        cache_documents=False,
+    )
+    return await runtime.current().claude.count_tokens(ask)

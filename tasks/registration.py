@@ -1,0 +1,91 @@
+"""Register: a validated request becomes a job row with its sources, once."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from storage import jobs
+from storage.engine import reading, transaction
+from storage.jobs import Job
+from tasks import planning, runtime
+from tasks.step import step
+from throughline.domain.job import JobSpec
+from throughline.domain.source import Source
+from throughline.sources import SourceSet, read_sources
+
+_LIMITS = {"budget_usd", "deadline_s", "review", "title"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a person asks for: the spec, and where the sources are. A `nonce` makes it a new job."""
+
+    spec: JobSpec
+    references: tuple[str, ...]
+    nonce: str = ""
+
+
+@step
+async def register(request: Request) -> Job:
+    """The job of this request, planned; the same request over the same bytes is the same job.
+
+    Everything that can be wrong with a request is found before the first row is written.
+    """
+    rt = runtime.current()
+    found = read(request)
+    key = idempotency_key(request, found.sources, simulated=rt.simulated)
+    async with reading(rt.engine) as tx:
+        existing = await jobs.by_key(tx, key)
+    if existing is not None:
+        return await _with_limits(existing, request.spec)
+    left_out = [(item.name, item.reason) for item in found.left_out]
+    rt.claude  # noqa: B018 - raises when there is no key
+    planned = await planning.plan_sources(request.spec, found.sources, left_out=left_out)
+    async with transaction(rt.engine) as tx:
+        job = await jobs.register(
+            tx,
+            key=key,
+            spec=request.spec,
+            title=request.spec.title or title_of(found.sources),
+            documents=found.sources,
+            left_out=left_out,
+            simulated=rt.simulated,
+            now=runtime.now(),
+        )
+        await jobs.save_plan(tx, job.id, planned.plan, runtime.now())
+        return job
+
+
+async def _with_limits(job: Job, spec: JobSpec) -> Job:
+    """The job under the limits of the newest request, which are no part of what makes it the same job."""
+    limits = {name: getattr(spec, name) for name in _LIMITS}
+    spec = job.spec.model_copy(update=limits)
+    async with transaction(runtime.current().engine) as tx:
+        await jobs.save_spec(tx, job.id, spec)
+        return await jobs.get(tx, job.id)
+
+
+def read(request: Request) -> SourceSet:
+    """Read the sources within the limits of the settings."""
+    chosen = runtime.current().settings
+    return read_sources(
+        request.references,
+        request.spec.kind,
+        roots=chosen.source_roots,
+        max_bytes=chosen.max_source_bytes,
+        max_total_bytes=chosen.max_total_source_bytes,
+    )
+
+
+def idempotency_key(request: Request, sources: Sequence[Source], *, simulated: bool) -> str:
+    """What makes two requests the same job. Limits (budget, deadline, review) may change in between."""
+    content = request.spec.model_dump(mode="json", exclude=_LIMITS)
+    parts = [content, [[source.name, source.sha256] for source in sources], simulated, request.nonce]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def title_of(sources: Sequence[Source]) -> str:
+    """A title made of the sources' names."""
+    first = sources[0].name
+    return first if len(sources) == 1 else f"{first} and {len(sources) - 1} more"

@@ -1,0 +1,102 @@
+"""Where real dependencies are chosen, once: settings, database, Claude, clock."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from storage import schema
+from storage.engine import Engine, connect
+from throughline import settings
+from throughline.domain.plan import Endpoint
+from throughline.errors import BadInput
+from throughline.settings import Settings
+
+if TYPE_CHECKING:
+    from throughline.claude.client import Claude
+
+_SIMULATED_KEY_PREFIX = "sim-"
+_current: ContextVar["Runtime"] = ContextVar("runtime")
+
+
+@dataclass(slots=True, kw_only=True)
+class Runtime:
+    """What the steps need. `claude` is None where nothing may be sent (`show`, `list`, ...)."""
+
+    settings: Settings
+    engine: Engine
+    connection: "Claude | None"
+    simulated: bool
+    known_endpoint: Endpoint | None = None
+
+    @property
+    def claude(self) -> "Claude":
+        """The connection to Claude; `BadInput` when there is no key."""
+        if self.connection is None:
+            raise BadInput(
+                "There is no API key. Set ANTHROPIC_API_KEY, or use --simulate to run against the local "
+                "stand-in without a key. Nothing was sent."
+            )
+        return self.connection
+
+    async def endpoint(self) -> Endpoint:
+        """What the endpoint offers, asked once."""
+        if self.known_endpoint is None:
+            self.known_endpoint = await self.claude.endpoint()
+        return self.known_endpoint
+
+
+def current() -> Runtime:
+    """The runtime that is open around the caller."""
+    return _current.get()
+
+
+def now() -> datetime:
+    """The one clock."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def opened(given: Settings | None = None) -> AsyncGenerator[Runtime]:
+    """The runtime for the duration; an outer one is used as it is."""
+    if (outer := _current.get(None)) is not None:
+        yield outer
+        return
+    async with AsyncExitStack() as stack:
+        chosen = given or settings.load()
+        engine = connect(chosen.database_url)
+        stack.push_async_callback(engine.dispose)
+        await schema.require_current(engine)
+        connection = _claude(chosen)
+        if connection is not None:
+            await stack.enter_async_context(connection)
+        key = chosen.api_key.get_secret_value() if chosen.api_key else ""
+        token = _current.set(
+            Runtime(
+                settings=chosen,
+                engine=engine,
+                connection=connection,
+                simulated=key.startswith(_SIMULATED_KEY_PREFIX),
+            )
+        )
+        stack.callback(_current.reset, token)
+        yield _current.get()
+
+
+def _claude(chosen: Settings) -> "Claude | None":
+    if chosen.api_key is None:
+        return None
+    from throughline.claude.client import connect as connect_claude  # the SDK takes half a second to import
+    from throughline.claude.patience import Patience
+
+    return connect_claude(
+        api_key=chosen.api_key.get_secret_value(),
+        base_url=chosen.base_url,
+        patience=Patience(
+            tries=chosen.api_tries,
+            first_wait_s=chosen.api_first_wait_s,
+            longest_wait_s=chosen.api_longest_wait_s,
+        ),
+    )

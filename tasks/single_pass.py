@@ -1,0 +1,181 @@
+"""The single pass: the whole job as one item of a Message Batch, with up to 300,000 tokens of output."""
+
+import logging
+
+from storage import attempts, batches, calls
+from storage.attempts import Attempt
+from storage.calls import Call, Settled
+from storage.engine import Tx, reading, transaction
+from tasks import batches as batch_steps
+from tasks import context, planning, runtime
+from tasks.context import JobContext
+from tasks.step import step
+from throughline.domain import documents, prompts, routing
+from throughline.domain.ask import Ask, ItemResult, Reply, StopReason, Unanswered
+from throughline.domain.chain import Link, LinkKind
+from throughline.domain.job import AttemptId, AttemptStatus, BatchId, CallId, JobId, Path, Role
+from throughline.domain.ledger import BatchState, CallState
+from throughline.domain.outline import Outline
+from throughline.domain.settlement import Settlement, Wanted, settle
+from throughline.errors import Rejected
+
+logger = logging.getLogger(__name__)
+_SUBMISSIONS = 2  # an item that errored, expired or was canceled cost nothing and is sent once more
+
+
+@step
+async def begin_single_pass(job_id: JobId, role: Role) -> Attempt:
+    """The job's single pass of that role."""
+    rt = runtime.current()
+    job = await context.load(job_id)
+    outline = await planning.load_outline(job.job)
+    async with transaction(rt.engine) as tx:
+        return await attempts.begin(
+            tx, job_id=job_id, path=Path.SINGLE_PASS, role=role, outline=outline, now=runtime.now()
+        )
+
+
+@step
+async def submit_single_pass(attempt_id: AttemptId) -> BatchId | None:
+    """The batch that carries the attempt: the one on its way, or a new one. None when there is no use."""
+    attempt, sent, batch = await _load(attempt_id)
+    if attempt.ended:
+        return None
+    under_way = batch is not None and batch.state is not BatchState.INGESTED
+    if batch is not None and under_way and await batch_steps.settle_doubt(batch.id):
+        return batch.id
+    unanswered = [call for call in sent if call.outcome not in (None, "answered")]
+    if len(unanswered) >= _SUBMISSIONS:
+        return None
+    job = await context.load(attempt.job_id)
+    ask = compose(job, attempt.outline)
+
+    async def intend(tx: Tx, batch_id: BatchId) -> tuple[CallId, Ask]:
+        return await _intend(tx, batch_id, job, attempt, ask)
+
+    try:
+        batch_id = await batch_steps.submit([intend])
+    except Rejected as error:
+        await _finish(attempt_id, AttemptStatus.FAILED, reason=str(error))
+        return None
+    return batch_id if await batch_steps.settle_doubt(batch_id) else await submit_single_pass(attempt_id)
+
+
+@step
+async def wait_for_batch(batch_id: BatchId) -> None:
+    """Wait in this process until the batch has ended."""
+    await batch_steps.wait(batch_id)
+
+
+@step
+async def ingest_single_pass(attempt_id: AttemptId, batch_id: BatchId) -> Attempt:
+    """Save the batch's results; the attempt ends unless its item may be sent once more."""
+
+    async def save(item: ItemResult) -> None:
+        await _save(item)
+
+    await batch_steps.ingest(batch_id, save)
+    attempt, sent, _ = await _load(attempt_id)
+    if not attempt.ended and len([call for call in sent if call.outcome]) >= _SUBMISSIONS:
+        await _finish(attempt_id, AttemptStatus.FAILED, reason=sent[-1].errors[0])
+        attempt, _, _ = await _load(attempt_id)
+    return attempt
+
+
+def compose(job: JobContext, outline: Outline | None) -> Ask:
+    """The request for everything at once. The cap on output is also the cap on spending."""
+    spec = job.job.spec
+    planned = routing.planned_units(spec, len(job.sources))
+    return prompts.compose(
+        spec=spec,
+        model=job.model,
+        documents=documents.whole(job.sources),
+        instruction=prompts.whole_job(spec, outline, planned),
+        max_tokens=job.model.batch_output_tokens,
+        schema_in_prompt=False,
+        cache_documents=False,
+    )
+
+
+async def _load(attempt_id: AttemptId) -> tuple[Attempt, list[Call], batches.Batch | None]:
+    async with reading(runtime.current().engine) as tx:
+        attempt = await attempts.get(tx, attempt_id)
+        sent = await calls.of_attempt(tx, attempt_id)
+        return attempt, sent, await batches.latest_of(tx, attempt_id)
+
+
+async def _intend(tx: Tx, batch_id: BatchId, job: JobContext, attempt: Attempt, ask: Ask) -> tuple[CallId, Ask]:
+    rt = runtime.current()
+    left = await calls.remaining_usd(tx, job.job.id, job.budget(), simulated=rt.simulated)
+    ask = job.within(ask, left, batch=True)
+    call_id = await calls.intend(
+        tx,
+        job_id=job.job.id,
+        attempt_id=attempt.id,
+        batch_id=batch_id,
+        link=Link(kind=LinkKind.PART, with_outline=attempt.outline is None, with_closing=True),
+        ask=ask,
+        reserved_usd=job.worst_usd(ask, batch=True),
+        state=CallState.INTENDED,
+        simulated=rt.simulated,
+        now=runtime.now(),
+    )
+    return call_id, ask
+
+
+async def _save(item: ItemResult) -> None:
+    async with reading(runtime.current().engine) as tx:
+        call = await calls.get(tx, item.call_id)
+        attempt = None if call is None else await attempts.get(tx, call.attempt_id)
+    if call is None or attempt is None or call.state is CallState.RECORDED:
+        return
+    match item.result:
+        case Unanswered() as unanswered:
+            await _save_unanswered(call, unanswered)
+        case Reply() as reply:
+            await _save_reply(call, attempt, reply)
+
+
+async def _save_unanswered(call: Call, result: Unanswered) -> None:
+    said = f"{result.outcome}: {result.error_type}: {result.message}" if result.message else result.outcome
+    async with transaction(runtime.current().engine) as tx:
+        await calls.record_unanswered(tx, call.id, outcome=result.outcome, error=said, now=runtime.now())
+        if not result.resendable:
+            await attempts.finish(tx, call.attempt_id, AttemptStatus.FAILED, reason=said, now=runtime.now())
+
+
+async def _save_reply(call: Call, attempt: Attempt, reply: Reply) -> None:
+    job = await context.load(attempt.job_id)
+    asked = frozenset(attempt.outline.unit_ids if attempt.outline else ())
+    wanted = Wanted(outline=attempt.outline, unit_ids=asked, closing=True)
+    settlement = settle(reply, job.job.spec.kind, wanted)
+    status, reason = judge(reply, settlement)
+    settled = Settled(delivered=settlement.delivered, errors=settlement.errors, wasted_tokens=settlement.wasted_tokens)
+    cost = job.price(reply.usage, batch=True)
+    async with transaction(runtime.current().engine) as tx:
+        await calls.record(tx, call.id, reply=reply, cost=cost, settled=settled, now=runtime.now())
+        await attempts.save_units(tx, attempt.id, call.id, settlement.units)
+        if attempt.outline is None and settlement.outline is not None:
+            await attempts.save_outline(tx, attempt.id, settlement.outline)
+        if settlement.closing is not None:
+            await attempts.save_closing(tx, attempt.id, settlement.closing)
+        await attempts.finish(tx, attempt.id, status, stop_reason=reply.stop_reason, reason=reason, now=runtime.now())
+
+
+def judge(reply: Reply, settlement: Settlement) -> tuple[AttemptStatus, str | None]:
+    """What a single pass amounts to: `succeeded` on the wire is not success."""
+    if reply.stop_reason is StopReason.REFUSAL:
+        return AttemptStatus.FAILED, settlement.errors[0]
+    if settlement.outline is None:
+        return AttemptStatus.FAILED, "; ".join(settlement.errors)
+    missing = len(settlement.outline.units) - len(settlement.units)
+    if not missing and settlement.closing is not None:
+        return AttemptStatus.COMPLETE, None
+    lacking = [f"{missing} of {len(settlement.outline.units)} units"] if missing else []
+    lacking += ["the closing"] if settlement.closing is None else []
+    return AttemptStatus.SHORT, f"stopped by {reply.stop_reason} without {' and '.join(lacking)}"
+
+
+async def _finish(attempt_id: AttemptId, status: AttemptStatus, *, reason: str) -> None:
+    async with transaction(runtime.current().engine) as tx:
+        await attempts.finish(tx, attempt_id, status, reason=reason, now=runtime.now())

@@ -1,0 +1,219 @@
+"""Claude, as the service needs it: streamed messages, batches, counts, and what the endpoint offers."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import anthropic
+import httpx2
+
+from throughline.claude import wire
+from throughline.claude.failures import translated
+from throughline.claude.patience import Patience, patiently
+from throughline.domain.ask import Ask, ItemResult, Reply, Unanswered
+from throughline.domain.job import CallId
+from throughline.domain.models import LONG_OUTPUT_BETA
+from throughline.domain.plan import Endpoint
+from throughline.errors import AccessRefused, Ambiguous, BadInput, NotFound, Rejected, Retryable
+
+OFFICIAL_HOST = "api.anthropic.com"
+_BATCH_CACHE_TTL = "1h"  # items of a batch start minutes apart
+_SYNC_CACHE_TTL = "5m"
+_TIMEOUT = httpx2.Timeout(600.0, connect=5.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteBatch:
+    """A batch as the API has it."""
+
+    id: str
+    ended: bool
+    request_count: int
+    created_at: datetime
+
+
+class Claude:
+    """One connection to a Claude endpoint. Close it, or use it as an async context."""
+
+    def __init__(self, sdk: anthropic.AsyncAnthropic, patience: Patience) -> None:
+        self._sdk = sdk
+        self._patience = patience
+        self.host = _host(str(sdk.base_url))
+
+    async def __aenter__(self) -> "Claude":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._sdk.close()
+
+    async def stream(self, ask: Ask) -> Reply:
+        """One Messages call, streamed. Refusals with a status are retried with patience; they cost nothing.
+
+        Raises `Ambiguous` when the answer broke off: it may be paid, and only its beginning was seen.
+        """
+        return await patiently(lambda: self._stream_once(ask), self._patience)
+
+    async def _stream_once(self, ask: Ask) -> Reply:
+        blocks: list[str] = []
+        usage: dict[str, Any] = {}  # Any: raw usage is JSON
+        ended: Any = None  # Any: the SDK's final delta
+        with translated():
+            body = wire.params(ask, cache_ttl=_SYNC_CACHE_TTL)
+            stream = await self._sdk.messages.create(**body, stream=True)
+            async with stream:
+                async for event in stream:
+                    match event.type:
+                        case "content_block_delta":
+                            if event.delta.type == "text_delta":
+                                blocks.append(event.delta.text)
+                        case "message_start":
+                            usage |= event.message.usage.to_dict()
+                        case "message_delta":
+                            usage |= event.usage.to_dict()
+                            ended = event.delta
+                        case _:
+                            pass
+        if ended is None:
+            raise Ambiguous("The answer ended before its last event.")
+        return wire.reply(
+            blocks=blocks,
+            usage=usage,
+            stop_reason=ended.stop_reason,
+            stop_details=ended.stop_details.to_dict() if ended.stop_details is not None else None,
+            request_id=stream.response.headers.get("request-id"),
+        )
+
+    async def create_batch(self, requests: Sequence[tuple[CallId, Ask]]) -> str:
+        """Submit once, never again by itself: a second POST is a second, paid batch.
+
+        Raises `Ambiguous` when the batch may exist all the same; then look for it before anything else.
+        """
+        items: Any = [  # Any: items are JSON; the SDK would type each field
+            {"custom_id": call_id, "params": wire.params(ask, cache_ttl=_BATCH_CACHE_TTL)} for call_id, ask in requests
+        ]
+        with translated():
+            created = await self._sdk.with_options(max_retries=0).beta.messages.batches.create(
+                requests=items, betas=[LONG_OUTPUT_BETA]
+            )
+        return created.id
+
+    async def batch(self, remote_id: str) -> RemoteBatch:
+        """Where a batch stands. A 404 on a batch that exists passes, so it is asked again for a while."""
+
+        async def once() -> RemoteBatch:
+            return _remote(await self._retrieve(remote_id))
+
+        return await patiently(once, self._patience)
+
+    async def _retrieve(self, remote_id: str) -> Any:  # Any: the SDK's batch
+        try:
+            with translated():
+                return await self._sdk.beta.messages.batches.retrieve(remote_id)
+        except NotFound as error:
+            raise Retryable(f"The API does not know batch {remote_id} at the moment: {error}") from error
+
+    async def batches_since(self, earliest: datetime) -> AsyncIterator[RemoteBatch]:
+        """Every batch of the key's workspace created at `earliest` or later, newest first."""
+        with translated():
+            page = self._sdk.beta.messages.batches.list(limit=100)
+            async for found in page:
+                remote = _remote(found)
+                if remote.created_at < earliest:
+                    return
+                yield remote
+
+    async def results(self, remote_id: str) -> AsyncIterator[ItemResult]:
+        """The results of an ended batch, line by line, in whatever order they come."""
+        await patiently(lambda: self._refuse_foreign_results(remote_id), self._patience)
+        with translated():
+            lines = await self._sdk.beta.messages.batches.results(remote_id)
+            async for line in lines:
+                yield ItemResult(call_id=CallId(line.custom_id), result=_item(line.result))
+
+    async def cancel_batch(self, remote_id: str) -> None:
+        """Ask the API to stop a batch; what it finished is still delivered and paid."""
+        with translated():
+            await self._sdk.beta.messages.batches.cancel(remote_id)
+
+    async def count_tokens(self, ask: Ask) -> int:
+        """The prompt's tokens as the API counts them: free, and close to what is billed."""
+        body = wire.params(ask, cache_ttl=_SYNC_CACHE_TTL)
+        del body["max_tokens"]
+
+        async def once() -> int:
+            with translated():
+                return (await self._sdk.messages.count_tokens(**body)).input_tokens
+
+        return await patiently(once, self._patience)
+
+    async def endpoint(self) -> Endpoint:
+        """What this endpoint offers; also the check that it is there and takes the key. Costs nothing."""
+        batches = await self._answers(self._list_one_batch)
+        # The servers without batches document no structured outputs either; the prompt carries the schema.
+        return Endpoint(host=self.host, batches=batches, structured_outputs=batches)
+
+    async def _list_one_batch(self) -> None:
+        with translated():
+            await self._sdk.beta.messages.batches.list(limit=1)
+
+    async def _answers(self, question: Any) -> bool:  # Any: an async callable without arguments
+        try:
+            await patiently(question, self._patience)
+        except Rejected:
+            if self.host == OFFICIAL_HOST:
+                raise
+            return False
+        except AccessRefused:
+            raise
+        except (Retryable, Ambiguous) as error:
+            raise BadInput(
+                f"The Claude API at {self.host} cannot be reached: {error} "
+                "Check ANTHROPIC_BASE_URL and the network; nothing was spent."
+            ) from error
+        return True
+
+    async def _refuse_foreign_results(self, remote_id: str) -> None:
+        """The SDK follows the results address with the key attached, whatever host it names."""
+        found = await self._retrieve(remote_id)
+        if found.results_url is not None and _host(found.results_url) != self.host:
+            raise Rejected(
+                f"The results of {remote_id} are said to be on {_host(found.results_url)}, not on {self.host}. "
+                "The key is not sent there."
+            )
+
+
+def connect(*, api_key: str, base_url: str | None, patience: Patience) -> Claude:
+    """A connection with the SDK's own retries off: waiting is decided here, where the ledger knows of it."""
+    sdk = anthropic.AsyncAnthropic(api_key=api_key, base_url=base_url, max_retries=0, timeout=_TIMEOUT)
+    return Claude(sdk, patience)
+
+
+def _remote(found: Any) -> RemoteBatch:  # Any: a GA or a beta batch
+    counts = found.request_counts
+    return RemoteBatch(
+        id=found.id,
+        ended=found.processing_status == "ended",
+        request_count=counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired,
+        created_at=found.created_at,
+    )
+
+
+def _item(result: Any) -> Reply | Unanswered:  # Any: a GA or a beta result
+    match result.type:
+        case "succeeded":
+            return wire.message_reply(result.message, request_id=None)
+        case "errored":
+            said = result.error.error
+            return Unanswered(outcome="errored", error_type=said.type, message=said.message)
+        case other:
+            return Unanswered(outcome=other)
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc

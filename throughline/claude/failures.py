@@ -1,0 +1,69 @@
+"""Every way in which the SDK can fail, translated once.
+
+What matters is whether the request may have been accepted. A refusal with a status was not. A connection
+that was never made was not. A connection that broke afterwards, or a server error, may have been.
+"""
+
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import anthropic
+import httpx2
+
+from throughline.errors import (
+    AccessRefused,
+    Ambiguous,
+    NotFound,
+    Rejected,
+    Retryable,
+    SpendLimitReached,
+    ThroughlineError,
+)
+
+_NEVER_CONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """Raise our errors in place of the SDK's, and of those that reach past it."""
+    try:
+        yield
+    except anthropic.APIStatusError as error:
+        raise of_status(error) from error
+    except anthropic.APIConnectionError as error:
+        if isinstance(error.__cause__, _NEVER_CONNECTED):
+            raise Retryable(f"Could not reach the API: {error.__cause__}") from error
+        raise Ambiguous(f"The connection broke before an answer came: {error}") from error
+    except httpx2.HTTPError as error:  # a stream that breaks is not wrapped by the SDK
+        raise Ambiguous(f"The connection broke in the middle of an answer: {error}") from error
+    except json.JSONDecodeError as error:  # a results file that ends in the middle of a line
+        raise Ambiguous("The answer ended in the middle of a line.") from error
+
+
+def of_status(error: anthropic.APIStatusError) -> ThroughlineError:
+    """What an answer with an error status means to us."""
+    said = f"{error.api_message or error.message} (HTTP {error.status_code}, request {error.request_id})"
+    match error.status_code:
+        case 401 | 403:
+            return AccessRefused(f"The API refused the key: {said}. Check ANTHROPIC_API_KEY.")
+        case 402:
+            return SpendLimitReached(f"The account cannot pay: {said}.")
+        case 404:
+            return NotFound(f"Not found: {said}")
+        case 429 if error.error_code == "enforced_spend_limit_reached":
+            return SpendLimitReached(f"The account's spend limit is reached: {said}.")
+        case 408 | 409 | 429 | 503 | 529:
+            return Retryable(f"The API is busy: {said}", retry_after_s=_retry_after_s(error))
+        case status if status >= 500:
+            return Ambiguous(f"The API failed: {said}")
+        case _:
+            return Rejected(f"The API refused the request: {said}")
+
+
+def _retry_after_s(error: anthropic.APIStatusError) -> float | None:
+    value = error.response.headers.get("retry-after")
+    try:
+        return None if value is None else max(0.0, float(value))
+    except ValueError:
+        return None

@@ -1,0 +1,91 @@
+"""Between our words and the wire: request parameters out, replies in."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from throughline.domain.ask import Ask, Document, Reply, StopReason
+from throughline.domain.pricing import Usage
+
+# Any, throughout this module: request parameters and raw usage are JSON.
+
+
+def params(ask: Ask, *, cache_ttl: str) -> dict[str, Any]:
+    """The body of a Messages request, or the `params` of a batch item: nothing but allowed fields."""
+    body: dict[str, Any] = {
+        "model": ask.model,
+        "max_tokens": ask.max_tokens,
+        "system": ask.system,
+        "messages": [{"role": "user", "content": list(_content(ask, cache_ttl))}],
+    }
+    output_config: dict[str, Any] = {}
+    if ask.schema is not None:
+        output_config["format"] = {"type": "json_schema", "schema": ask.schema}
+    if ask.effort is not None:
+        output_config["effort"] = str(ask.effort)
+    if output_config:
+        body["output_config"] = output_config
+    return body
+
+
+def _content(ask: Ask, cache_ttl: str) -> Iterable[dict[str, Any]]:
+    for position, document in enumerate(ask.documents, start=1):
+        block = _document(document)
+        if ask.cache_documents and position == len(ask.documents):
+            block["cache_control"] = {"type": "ephemeral", "ttl": cache_ttl}
+        yield block
+    yield {"type": "text", "text": ask.instruction}
+
+
+def _document(document: Document) -> dict[str, Any]:
+    return {
+        "type": "document",
+        "title": document.title,
+        "source": {"type": "text", "media_type": "text/plain", "data": document.text},
+    }
+
+
+def reply(
+    *,
+    blocks: Iterable[str],
+    usage: dict[str, Any],
+    stop_reason: str | None,
+    stop_details: dict[str, Any] | None,
+    request_id: str | None,
+) -> Reply:
+    """A paid answer. `blocks` are the text blocks; thinking blocks carry no answer."""
+    return Reply(
+        text="".join(blocks),
+        usage=read_usage(usage),
+        raw_usage=usage,
+        stop_reason=StopReason(stop_reason or StopReason.END_TURN),
+        request_id=request_id,
+        refusal_category=(stop_details or {}).get("category"),
+    )
+
+
+def message_reply(message: Any, request_id: str | None) -> Reply:  # Any: a GA or a beta message
+    """A whole message, as a batch item brings it."""
+    details = message.stop_details
+    return reply(
+        blocks=[block.text for block in message.content if block.type == "text"],
+        usage=message.usage.to_dict(),
+        stop_reason=message.stop_reason,
+        stop_details=details.to_dict() if details is not None else None,
+        request_id=request_id,
+    )
+
+
+def read_usage(raw: dict[str, Any]) -> Usage:
+    """Claude's `usage`; a local server may leave out or null all but the two totals."""
+    creation: dict[str, Any] = raw.get("cache_creation") or {}
+    written = raw.get("cache_creation_input_tokens") or 0
+    one_hour = creation.get("ephemeral_1h_input_tokens") or 0
+    details: dict[str, Any] = raw.get("output_tokens_details") or {}
+    return Usage(
+        input_tokens=raw.get("input_tokens") or 0,
+        output_tokens=raw.get("output_tokens") or 0,
+        thinking_tokens=details.get("thinking_tokens") or 0,
+        cache_read_tokens=raw.get("cache_read_input_tokens") or 0,
+        cache_write_5m_tokens=written - one_hour,
+        cache_write_1h_tokens=one_hour,
+    )

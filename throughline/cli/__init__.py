@@ -1,0 +1,5 @@
+"""The `throughline` command. Prefect is imported only by the commands that run a job."""
+
+from throughline.cli.commands import main
+
+__all__ = ["main"]

@@ -1,0 +1,123 @@
+"""Tables for people. Numbers come from the ledger's report; nothing is decided here."""
+
+import sys
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from rich.console import Console
+from rich.table import Table
+
+from throughline.domain.comparison import Side, sides
+from throughline.domain.plan import PathEstimate, Plan
+from throughline.domain.report import JobReport
+
+_console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+
+
+def say(text: str) -> None:
+    """One line on stdout."""
+    _console.print(text, markup=False)
+
+
+def plan(found: Plan) -> None:
+    """The plan: what it is about, both paths side by side, the choice and why."""
+    corpus, size = found.corpus, found.size
+    say(
+        f"{corpus.sources} source{'s' if corpus.sources != 1 else ''}, {corpus.characters:,} characters, about "
+        f"{corpus.tokens.expected:,} input tokens ({corpus.counted_by}); {size.units} units, about "
+        f"{size.expected_tokens:,} output tokens, at most {size.upper_tokens:,} (90 %), {size.basis}"
+    )
+    for name, reason in corpus.left_out:
+        say(f"left out: {name} ({reason})")
+    table = _table("plan", ["single_pass", "chunked"])
+    pair = (found.single_pass, found.chunked)
+    for name, value in _PLAN_ROWS:
+        table.add_row(name, *(value(estimate) for estimate in pair))
+    _console.print(table)
+    for estimate in pair:
+        for obstacle in estimate.obstacles:
+            say(f"{estimate.path} is not possible: {obstacle}")
+    say(f"Chosen: {'both paths' if found.run_both else found.chosen}. {'. '.join(found.reasons)}.")
+
+
+def comparison(report: JobReport) -> None:
+    """What each path that ran took and gave."""
+    columns = sides(report)
+    table = _table("observed", [side.path for side in columns])
+    for name, value in _SIDE_ROWS:
+        table.add_row(name, *(value(side) for side in columns))
+    _console.print(table)
+
+
+def outcome(report: JobReport) -> None:
+    """How the job ended, what it cost, and the commands to look closer."""
+    simulated = " Simulated: no real model wrote this and nothing was paid." if report.simulated else ""
+    say(f"Job {report.id}: {report.status}, ${report.cost_usd:.4f} in all.{simulated}")
+    if report.reason:
+        say(report.reason)
+    for attempt in report.attempts:
+        if attempt.lost_calls:
+            say(
+                f"{attempt.lost_calls} call(s) of the {attempt.path} attempt never got their answer through; they "
+                f"may have cost up to ${attempt.lost_at_most_usd:.4f} more."
+            )
+    say(f"Look closer:  throughline show {report.id}")
+    if report.published_attempt_id is not None:
+        say(f"The output:   throughline export {report.id} -o output.md")
+
+
+def jobs(reports: Sequence[JobReport]) -> None:
+    """One line a job, newest first."""
+    table = _table("job", ["kind", "title", "status", "path", "cost", "started"], right=False)
+    for report in reports:
+        path = "" if report.plan is None else "both" if report.plan.run_both else str(report.plan.chosen)
+        cost = f"${report.cost_usd:.4f}{' (simulated)' if report.simulated else ''}"
+        started = f"{report.created_at:%Y-%m-%d %H:%M}"
+        table.add_row(report.id, report.spec.kind, report.title, report.status, path, cost, started)
+    _console.print(table)
+
+
+def _table(corner: str, columns: Sequence[str], *, right: bool = True) -> Table:
+    table = Table(show_edge=False, pad_edge=False, box=None, header_style="bold")
+    table.add_column(corner, no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def _usd(amount: Decimal) -> str:
+    return f"${amount:,.4f}"
+
+
+def _hours(hours: float) -> str:
+    return f"{hours * 60:.0f} min" if hours < 2 else f"{hours:.1f} h"
+
+
+_PLAN_ROWS: tuple[tuple[str, Callable[[PathEstimate], str]], ...] = (
+    ("possible", lambda e: "yes" if e.feasible else "no"),
+    ("calls", lambda e: f"{e.calls:,}"),
+    ("input tokens", lambda e: f"{e.input_tokens:,}"),
+    ("output tokens", lambda e: f"{e.output_tokens:,}"),
+    ("cap a call", lambda e: f"{e.max_tokens_per_call:,}"),
+    ("tokens cost", lambda e: _usd(e.expected_usd)),
+    ("at worst", lambda e: _usd(e.worst_usd)),
+    ("chance of a cut", lambda e: f"{e.truncation_chance:.1%}"),
+    ("rework", lambda e: _usd(e.rework_usd)),
+    ("time", lambda e: _hours(e.hours)),
+    ("waiting", lambda e: _usd(e.waiting_usd)),
+    ("review", lambda e: f"{e.review_minutes:.0f} min, {_usd(e.review_usd)}"),
+    ("expected total", lambda e: _usd(e.expected_total_usd)),
+)
+_SIDE_ROWS: tuple[tuple[str, Callable[[Side], str]], ...] = (
+    ("status", lambda s: s.status),
+    ("units", lambda s: f"{s.units}" if s.units_wanted is None else f"{s.units} of {s.units_wanted}"),
+    ("calls", lambda s: f"{s.calls:,}"),
+    ("input tokens", lambda s: f"{s.input_tokens:,}"),
+    ("output tokens", lambda s: f"{s.output_tokens:,}"),
+    ("wasted tokens", lambda s: f"{s.wasted_tokens:,}"),
+    ("cost", lambda s: _usd(s.cost_usd)),
+    ("citations verified", lambda s: f"{s.citations.verified:,}"),
+    ("citations altered", lambda s: f"{s.citations.altered:,}"),
+    ("citations missing", lambda s: f"{s.citations.missing:,}"),
+    ("wall time", lambda s: "-" if s.wall_s is None else f"{s.wall_s:.1f} s"),
+)

@@ -1,0 +1,19 @@
+"""Durations as people type them: 45s, 90m, 2h, 1d, 1h30m."""
+
+import re
+
+from throughline.errors import BadInput
+
+_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_FORM = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+
+
+def seconds(text: str) -> int:
+    """The duration in seconds; `BadInput` shows the accepted forms."""
+    match = _FORM.fullmatch(text.strip().lower())
+    total = 0
+    if match is not None:
+        total = sum(int(number or 0) * unit for number, unit in zip(match.groups(), _SECONDS.values(), strict=True))
+    if total == 0:
+        raise BadInput(f"The deadline {text!r} is not understood. Write it like 45m, 2h, 1h30m or 1d.")
+    return total

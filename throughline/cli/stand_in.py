@@ -1,0 +1,37 @@
+"""Starting the simulator for `--simulate`: a child process that ends when its parent does."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from throughline.errors import BadInput
+
+
+@contextmanager
+def simulator(state_file: Path) -> Generator[str]:
+    """The address of a running simulator. Its batches are kept in `state_file`, so a job can go on later."""
+    if find_spec("simulator") is None:
+        raise BadInput(
+            "The simulator is not installed with the service. Run the command from a checkout of the source."
+        )
+    state_file.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "simulator", "--exit-with-stdin", "--batch-seconds", "1", "--no-request-log"]
+    process = subprocess.Popen(
+        [*command, "--state", str(state_file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin is not None  # both are pipes
+    assert process.stdout is not None
+    try:
+        ready = process.stdout.readline()
+        if not ready:
+            raise BadInput("The simulator did not start. Run: python -m simulator")
+        yield json.loads(ready)["url"]
+    finally:
+        process.stdin.close()
+        process.terminate()
+        process.wait(timeout=10)
+        process.stdout.close()

@@ -1,0 +1,96 @@
+"""An ask: one request to Claude in our own words, and what comes back.
+
+The seam between what is decided (here) and how it is sent (`throughline.claude`). An ask is frozen and has
+a fingerprint, so the ledger can say exactly what was sent without keeping the sources twice.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from throughline.domain.job import CallId, Effort, Kind
+from throughline.domain.pricing import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A native document block: the title is what citations name."""
+
+    title: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One request. The documents stand first so that a shared prefix can be cached."""
+
+    model: str
+    kind: Kind
+    system: str = field(repr=False)
+    documents: tuple[Document, ...]
+    instruction: str = field(repr=False)
+    schema: dict[str, Any] | None = field(repr=False)  # Any: a JSON schema; None where it is in the prompt
+    max_tokens: int
+    effort: Effort | None
+    cache_documents: bool
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over everything that decides the answer, in hex."""
+        documents = [[d.title, hashlib.sha256(d.text.encode()).hexdigest()] for d in self.documents]
+        parts = [self.model, self.system, documents, self.instruction, self.schema, self.max_tokens]
+        parts += [self.effort, self.cache_documents]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+class StopReason(StrEnum):
+    """Why Claude stopped writing: exactly the values of the API."""
+
+    END_TURN = "end_turn"
+    MAX_TOKENS = "max_tokens"
+    WINDOW_EXCEEDED = "model_context_window_exceeded"
+    STOP_SEQUENCE = "stop_sequence"
+    REFUSAL = "refusal"
+    PAUSE_TURN = "pause_turn"
+    TOOL_USE = "tool_use"
+
+    @property
+    def truncated(self) -> bool:
+        """Cut at a limit: the text is paid for and unfinished."""
+        return self in (StopReason.MAX_TOKENS, StopReason.WINDOW_EXCEEDED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A paid answer: text, usage as billed, and why it ended."""
+
+    text: str = field(repr=False)
+    usage: Usage
+    raw_usage: dict[str, Any] = field(repr=False)  # Any: kept in the ledger exactly as returned
+    stop_reason: StopReason
+    request_id: str | None = None
+    refusal_category: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """A batch item without a message: it cost nothing. `outcome` is errored, expired or canceled."""
+
+    outcome: str
+    error_type: str | None = None
+    message: str | None = None
+
+    @property
+    def resendable(self) -> bool:
+        """Whether the same request may succeed later."""
+        return self.error_type != "invalid_request_error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemResult:
+    """One line of a batch's results."""
+
+    call_id: CallId
+    result: Reply | Unanswered

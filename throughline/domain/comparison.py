@@ -1,0 +1,67 @@
+"""Both paths side by side: observed figures and their difference. No score, no winner."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from throughline.domain.job import AttemptId, Path, Role
+from throughline.domain.report import AttemptReport, CitationCounts, JobReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """What one path took and gave, its fallback included."""
+
+    path: Path
+    status: str
+    attempts: int
+    units: int
+    units_wanted: int | None
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    wasted_tokens: int
+    cost_usd: Decimal
+    citations: CitationCounts
+    wall_s: float | None
+
+
+def sides(report: JobReport) -> tuple[Side, ...]:
+    """One side a path that ran, the single pass first."""
+    return tuple(
+        _side(path, chosen)
+        for path in Path
+        if (chosen := [attempt for attempt in report.attempts if path_of(attempt, report) is path])
+    )
+
+
+def path_of(attempt: AttemptReport, report: JobReport) -> Path:
+    """The path that an attempt was made for: a fallback chain belongs to the single pass."""
+    return Path.SINGLE_PASS if attempt.role is Role.FALLBACK else attempt.path
+
+
+def published_of(report: JobReport) -> AttemptId | None:
+    """The attempt whose output is complete and belongs to the chosen path, else any complete one."""
+    complete = [attempt for attempt in report.attempts if attempt.status == "complete"]
+    chosen = report.plan.chosen if report.plan else None
+    preferred = [attempt for attempt in complete if path_of(attempt, report) is chosen]
+    return next((attempt.id for attempt in [*preferred, *complete]), None)
+
+
+def _side(path: Path, attempts: Sequence[AttemptReport]) -> Side:
+    last = attempts[-1]
+    times = [attempt.wall_s for attempt in attempts]
+    return Side(
+        path=path,
+        status=last.status,
+        attempts=len(attempts),
+        units=sum(attempt.units for attempt in attempts),
+        units_wanted=next((a.units_wanted for a in attempts if a.units_wanted is not None), None),
+        calls=sum(attempt.calls for attempt in attempts),
+        input_tokens=sum(attempt.usage.prompt_tokens for attempt in attempts),
+        output_tokens=sum(attempt.usage.output_tokens for attempt in attempts),
+        wasted_tokens=sum(attempt.wasted_tokens for attempt in attempts),
+        cost_usd=sum((attempt.cost_usd for attempt in attempts), Decimal(0)),
+        citations=sum((attempt.citations for attempt in attempts), CitationCounts()),
+        wall_s=None if None in times else sum(time for time in times if time is not None),
+    )

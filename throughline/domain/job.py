@@ -1,0 +1,119 @@
+"""A job: one document task, as the person asked for it.
+
+`JobSpec` is where untrusted input enters (command line, flow parameters, the database), so it is a
+pydantic model; everything behind it uses frozen dataclasses.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, NewType
+
+from pydantic import BaseModel, ConfigDict, Field
+
+JobId = NewType("JobId", str)
+AttemptId = NewType("AttemptId", str)
+CallId = NewType("CallId", str)
+BatchId = NewType("BatchId", str)
+
+
+class Kind(StrEnum):
+    """What is to be written."""
+
+    SUMMARY = "summary"
+    CODE_REVIEW = "code_review"
+    RESEARCH_REPORT = "research_report"
+    SYNTHESIS = "synthesis"
+
+
+class Path(StrEnum):
+    """How the output is produced."""
+
+    SINGLE_PASS = "single_pass"
+    CHUNKED = "chunked"
+
+
+class PathChoice(StrEnum):
+    """Which path the person wants; `auto` leaves it to the plan."""
+
+    AUTO = "auto"
+    SINGLE_PASS = "single_pass"
+    CHUNKED = "chunked"
+    BOTH = "both"
+
+
+class Depth(StrEnum):
+    """How much is written about each stretch of the sources."""
+
+    BRIEF = "brief"
+    STANDARD = "standard"
+    EXHAUSTIVE = "exhaustive"
+
+
+class ReviewMode(StrEnum):
+    """When a person reads the output before it counts as done."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Effort(StrEnum):
+    """How long the model thinks before it writes (`output_config.effort`)."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class Role(StrEnum):
+    """Why an attempt exists."""
+
+    PRIMARY = "primary"
+    FALLBACK = "fallback"
+    COMPARISON = "comparison"
+
+
+class JobStatus(StrEnum):
+    """Where a job stands. The last five are ends."""
+
+    REGISTERED = "registered"
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    ESCALATED = "escalated"
+    FAILED = "failed"
+    BUDGET = "budget"
+    CANCELLED = "cancelled"
+
+
+class AttemptStatus(StrEnum):
+    """Where an attempt stands.
+
+    `complete`: every unit of the outline and the closing are written. `short`: it ended with units
+    missing, and what it wrote is kept. `failed`: it ended with nothing usable.
+    """
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    SHORT = "short"
+    FAILED = "failed"
+
+
+class JobSpec(BaseModel):
+    """Everything that decides what a job writes and what it may cost.
+
+    Sources are not part of it: they are stored by content and belong to the job by reference.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Kind
+    model: str
+    path: PathChoice = PathChoice.AUTO
+    depth: Depth = Depth.STANDARD
+    instructions: str = ""
+    title: str = ""
+    effort: Effort = Effort.MEDIUM
+    budget_usd: Annotated[Decimal, Field(gt=0)] | None = None
+    deadline_s: Annotated[int, Field(gt=0)] | None = None
+    review: ReviewMode = ReviewMode.AUTO

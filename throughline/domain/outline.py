@@ -1,0 +1,42 @@
+"""The outline: the ordered list of units an output must contain, and the contract between both paths."""
+
+from dataclasses import dataclass, field
+
+from throughline.domain.source import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutlineUnit:
+    """One unit to write. `spans` are the stretches of the sources that belong to it.
+
+    A unit whose outline was written by the model names whole sources in `sources` and has no spans.
+    """
+
+    id: str
+    heading: str
+    sources: tuple[str, ...] = ()
+    spans: tuple[Span, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """The units in the order in which a reader meets them; ids are unique."""
+
+    units: tuple[OutlineUnit, ...]
+
+    @property
+    def unit_ids(self) -> tuple[str, ...]:
+        """The ids in order."""
+        return tuple(unit.id for unit in self.units)
+
+    def unit(self, unit_id: str) -> OutlineUnit:
+        """The unit of that id; `KeyError` when the outline has none."""
+        for unit in self.units:
+            if unit.id == unit_id:
+                return unit
+        raise KeyError(unit_id)
+
+
+def unit_id(position: int) -> str:
+    """The id of the unit at that position, counted from 1: `u001`, `u002`, ..."""
+    return f"u{position:03d}"

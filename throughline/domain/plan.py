@@ -1,0 +1,102 @@
+"""The plan: each path sized, priced, timed, feasible or not and why, and the choice between them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from throughline.domain.chain import PartLimits
+from throughline.domain.job import Path, PathChoice
+from throughline.domain.sizing import OutputSize
+from throughline.domain.tokens import TokenCount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corpus:
+    """What the sources amount to."""
+
+    sources: int
+    characters: int
+    tokens: TokenCount
+    counted_by: str
+    left_out: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """What the configured endpoint offers beside plain Messages."""
+
+    host: str
+    batches: bool
+    structured_outputs: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathEstimate:
+    """One path, as it is expected to go. Money in USD, time in hours.
+
+    `worst_usd` is what the caps on output allow at most. `expected_total_usd` adds rework, review and
+    waiting to the tokens; the cheapest total wins. `obstacles` is empty when the path is feasible.
+    """
+
+    path: Path
+    obstacles: tuple[str, ...]
+    calls: int
+    max_tokens_per_call: int
+    input_tokens: int
+    output_tokens: int
+    expected_usd: Decimal
+    worst_usd: Decimal
+    hours: float
+    truncation_chance: float
+    rework_usd: Decimal
+    review_minutes: float
+    review_usd: Decimal
+    waiting_usd: Decimal
+
+    @property
+    def feasible(self) -> bool:
+        """Whether nothing stands against this path."""
+        return not self.obstacles
+
+    @property
+    def expected_total_usd(self) -> Decimal:
+        """Tokens, rework, review and waiting together."""
+        return self.expected_usd + self.rework_usd + self.review_usd + self.waiting_usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What was decided for a job, with every number that the decision used."""
+
+    wanted: PathChoice
+    chosen: Path
+    run_both: bool
+    reasons: tuple[str, ...]
+    model: str
+    corpus: Corpus
+    endpoint: Endpoint
+    size: OutputSize
+    single_pass: PathEstimate
+    chunked: PathEstimate
+    part_limits: PartLimits
+    assumptions: Mapping[str, str]
+
+    def estimate(self, path: Path) -> PathEstimate:
+        """The estimate of that path."""
+        return self.single_pass if path is Path.SINGLE_PASS else self.chunked
+
+
+_ADAPTER = TypeAdapter(Plan)
+
+
+def to_json(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON values, for the ledger and `--json`."""
+    return _ADAPTER.dump_python(plan, mode="json")
+
+
+def from_json(data: Mapping[str, Any]) -> Plan:
+    """The plan as it was stored."""
+    return _ADAPTER.validate_python(data)

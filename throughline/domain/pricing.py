@@ -1,0 +1,117 @@
+"""What one request costs, to the last fraction of a cent.
+
+Prices come from the genai-prices package and only through here, because three things about it are easy to
+get wrong: the batch discount needs a context that it silently ignores when misspelt, an aggregate crosses
+Haiku's 100,000-token price band where single requests do not, and one-hour cache writes must be given
+twice. A price that is not known is `CostUnknown`, never zero.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import genai_prices
+
+from throughline.errors import CostUnknown
+
+_MILLION = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """The tokens of one request, as Claude's `usage` reports them.
+
+    `input_tokens` excludes what was written to or read from the prompt cache. `thinking_tokens` is the
+    part of `output_tokens` that is not visible.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    thinking_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+
+    @property
+    def cache_write_tokens(self) -> int:
+        """Written to the cache, for either lifetime."""
+        return self.cache_write_5m_tokens + self.cache_write_1h_tokens
+
+    @property
+    def prompt_tokens(self) -> int:
+        """The whole prompt: uncached, written and read."""
+        return self.input_tokens + self.cache_write_tokens + self.cache_read_tokens
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            thinking_tokens=self.thinking_tokens + other.thinking_tokens,
+            cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
+            cache_write_5m_tokens=self.cache_write_5m_tokens + other.cache_write_5m_tokens,
+            cache_write_1h_tokens=self.cache_write_1h_tokens + other.cache_write_1h_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlistedPrice:
+    """The price of a model of an own endpoint, stated by the person who runs it; zero must be said."""
+
+    model: str
+    input_usd_per_mtok: Decimal
+    output_usd_per_mtok: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """A cost and the price row behind it, stored together so that history is never repriced."""
+
+    usd: Decimal
+    row: str
+
+
+def price(usage: Usage, model: str, *, batch: bool, at: datetime, unlisted: UnlistedPrice | None = None) -> Price:
+    """The cost of one request in USD. Never price a sum of requests: bands depend on each prompt."""
+    if unlisted is not None and unlisted.model == model:
+        return _price_unlisted(usage, unlisted)
+    standard = _calculate(usage, model, at, batch=False)
+    if not batch:
+        return standard
+    discounted = _calculate(usage, model, at, batch=True)
+    if discounted.usd * 2 != standard.usd:
+        raise CostUnknown(
+            f"The price table has no batch price for {model}: {discounted.usd} USD is not half of "
+            f"{standard.usd} USD. Nothing is sent."
+        )
+    return discounted
+
+
+def _calculate(usage: Usage, model: str, at: datetime, *, batch: bool) -> Price:
+    tokens = genai_prices.Usage(
+        input_tokens=usage.prompt_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        cache_write_1h_tokens=usage.cache_write_1h_tokens,
+        output_tokens=usage.output_tokens,
+    )
+    try:
+        result = genai_prices.calc_price(
+            tokens,
+            model,
+            provider_id="anthropic",
+            genai_request_timestamp=at.astimezone(UTC),
+            price_context={"processing": "batch"} if batch else None,
+        )
+    except LookupError:
+        raise CostUnknown(f"No price is known for {model!r}, so nothing is sent.") from None
+    if result.total_price <= 0 < usage.prompt_tokens + usage.output_tokens:
+        raise CostUnknown(f"The price table says that {model} costs nothing; nothing is sent.")
+    return Price(usd=result.total_price, row=f"genai-prices {genai_prices.__version__}: {result.model_price}")
+
+
+def _price_unlisted(usage: Usage, unlisted: UnlistedPrice) -> Price:
+    usd = (
+        usage.prompt_tokens * unlisted.input_usd_per_mtok + usage.output_tokens * unlisted.output_usd_per_mtok
+    ) / _MILLION
+    row = f"settings: ${unlisted.input_usd_per_mtok}/input MTok, ${unlisted.output_usd_per_mtok}/output MTok"
+    return Price(usd=usd, row=row)

@@ -1,0 +1,153 @@
+"""Reading an answer that may have been cut anywhere: what is complete is kept, because it is paid for.
+
+An answer is one JSON object with `outline`, `units` and `closing`. `read_answer` walks it value by value,
+so a cut inside unit 41 still yields units 1 to 40, each validated alone. Text around the object (a code
+fence, a sentence before it) is passed over: endpoints without structured outputs like to add it.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from pydantic import BaseModel, ValidationError
+
+from throughline.domain.job import Kind
+from throughline.domain.output import SHAPES, Closing, OutlineEntry, Unit
+
+_decode = json.JSONDecoder(strict=False).raw_decode  # raw newlines inside strings are harmless here
+_SPACE = " \t\r\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defect:
+    """A value of the answer that cannot be used. `unit_id` is None when it names no unit."""
+
+    unit_id: str | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Everything usable in one answer, and whether its JSON came to its end."""
+
+    outline: tuple[OutlineEntry, ...] = ()
+    outline_complete: bool = False
+    units: tuple[Unit, ...] = ()
+    closing: Closing | None = None
+    defects: tuple[Defect, ...] = ()
+    finished: bool = False
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Collects the parts of one answer while the text is walked."""
+
+    kind: Kind
+    outline: list[OutlineEntry] = field(default_factory=list[OutlineEntry])
+    outline_complete: bool = False
+    units: dict[str, Unit] = field(default_factory=dict[str, Unit])
+    closing: Closing | None = None
+    defects: list[Defect] = field(default_factory=list[Defect])
+
+    def take(self, key: str, value: Any) -> None:
+        match key:
+            case "outline":
+                if isinstance(entry := self._validated(OutlineEntry, value), OutlineEntry):
+                    self.outline.append(entry)
+            case "units":
+                unit = self._validated(SHAPES[self.kind].unit, value)
+                if isinstance(unit, Unit):
+                    self.units.setdefault(unit.unit_id, unit)
+            case "closing":
+                closing = None if value is None else self._validated(SHAPES[self.kind].closing, value)
+                self.closing = closing if isinstance(closing, Closing) else None
+            case _:
+                pass
+
+    def _validated(self, model: type[BaseModel], value: Any) -> BaseModel | None:
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            self.defects.append(Defect(unit_id=_named_unit(value), error=_first_error(error)))
+            return None
+
+    def answer(self, *, finished: bool) -> Answer:
+        if not finished and not self.defects:
+            self.defects.append(Defect(unit_id=None, error="the JSON ends before it is complete"))
+        return Answer(
+            outline=tuple(self.outline),
+            outline_complete=self.outline_complete and bool(self.outline),
+            units=tuple(self.units.values()),
+            closing=self.closing,
+            defects=tuple(self.defects),
+            finished=finished,
+        )
+
+
+def read_answer(text: str, kind: Kind) -> Answer:
+    """Everything complete and valid in `text`; the first unit of an id wins. Never raises."""
+    reader = _Reader(kind)
+    try:
+        for key, value, ended in _walk(text):
+            if ended:
+                reader.outline_complete |= key == "outline"
+            else:
+                reader.take(key, value)
+    except (ValueError, IndexError, RecursionError):
+        return reader.answer(finished=False)
+    return reader.answer(finished=True)
+
+
+def _walk(text: str) -> Iterator[tuple[str, Any, bool]]:
+    """Each (key, value) of the top object, lists element by element, (key, None, True) at a list's end.
+
+    Raises ValueError or IndexError where the JSON is cut or malformed; what came before is good.
+    """
+    at = _skip(text, text.index("{") + 1)
+    while text[at] != "}":
+        key, at = _decode(text, at)
+        at = _skip(text, _expect(text, _skip(text, at), ":"))
+        if text[at] == "[":
+            at = _skip(text, at + 1)
+            while text[at] != "]":
+                value, at = _decode(text, at)
+                yield key, value, False
+                at = _separator(text, at, "]")
+            yield key, None, True
+            at += 1
+        else:
+            value, at = _decode(text, at)
+            _skip(text, at)  # IndexError when the text stops here: the value may have been cut
+            yield key, value, False
+        at = _separator(text, at, "}")
+
+
+def _separator(text: str, at: int, end: str) -> int:
+    """Past a comma to the next value, or at the closing bracket."""
+    at = _skip(text, at)
+    return at if text[at] == end else _skip(text, _expect(text, at, ","))
+
+
+def _expect(text: str, at: int, character: str) -> int:
+    if text[at] != character:
+        raise ValueError(f"expected {character!r} at {at}")
+    return at + 1
+
+
+def _skip(text: str, at: int) -> int:
+    while text[at] in _SPACE:
+        at += 1
+    return at
+
+
+def _named_unit(value: Any) -> str | None:
+    """The id that an unusable value carries, if it has one."""
+    named: Any = cast("dict[str, Any]", value).get("unit_id") if isinstance(value, dict) else None
+    return named if isinstance(named, str) and named else None
+
+
+def _first_error(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]

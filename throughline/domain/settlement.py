@@ -1,0 +1,98 @@
+"""Settling an answer: what of it counts, what was wrong with it, and which tokens nobody can use."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from throughline.domain.ask import Reply, StopReason
+from throughline.domain.job import Kind
+from throughline.domain.outline import Outline, OutlineUnit
+from throughline.domain.output import Closing, OutlineEntry, Unit
+from throughline.domain.salvage import Answer, read_answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What an answer was asked for. `outline` is None where the answer itself must plan it."""
+
+    outline: Outline | None
+    unit_ids: frozenset[str]
+    closing: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """The usable part of one answer. `errors` is empty when nothing was wrong with what did come."""
+
+    outline: Outline | None
+    units: tuple[Unit, ...]
+    closing: Closing | None
+    errors: tuple[str, ...]
+    wasted_tokens: int
+
+    @property
+    def delivered(self) -> tuple[str, ...]:
+        """The ids of the units that count."""
+        return tuple(unit.unit_id for unit in self.units)
+
+
+def settle(reply: Reply, kind: Kind, wanted: Wanted) -> Settlement:
+    """Keep the complete units that were asked for; a refusal's partial text is never used."""
+    visible = reply.usage.output_tokens - reply.usage.thinking_tokens
+    if reply.stop_reason is StopReason.REFUSAL:
+        why = f"the model refused ({reply.refusal_category or 'no category given'})"
+        return Settlement(outline=None, units=(), closing=None, errors=(why,), wasted_tokens=visible)
+    answer = read_answer(reply.text, kind)
+    outline = wanted.outline or planned_outline(answer)
+    asked = wanted.unit_ids if wanted.outline else frozenset(outline.unit_ids if outline else ())
+    units = tuple(unit for unit in answer.units if unit.unit_id in asked)
+    closing = answer.closing if wanted.closing and outline else None
+    used = _length(outline if wanted.outline is None else None, units, closing, answer)
+    return Settlement(
+        outline=outline,
+        units=units,
+        closing=closing,
+        errors=_errors(answer, outline, asked),
+        wasted_tokens=_wasted(visible, used, reply.text, answer, len(units)),
+    )
+
+
+def planned_outline(answer: Answer) -> Outline | None:
+    """The outline that the answer planned, if it is complete and its ids are unique."""
+    ids = [entry.id for entry in answer.outline]
+    if not answer.outline_complete or len(set(ids)) != len(ids):
+        return None
+    return Outline(
+        units=tuple(
+            OutlineUnit(id=entry.id, heading=entry.heading, sources=tuple(entry.sources)) for entry in answer.outline
+        )
+    )
+
+
+def _errors(answer: Answer, outline: Outline | None, asked: frozenset[str]) -> tuple[str, ...]:
+    delivered = {unit.unit_id for unit in answer.units}
+    errors = [
+        f"{defect.unit_id}: {defect.error}" if defect.unit_id else defect.error
+        for defect in answer.defects
+        if defect.unit_id not in delivered
+    ]
+    if outline is None:
+        errors.append("`outline` is missing, incomplete or has the same id twice")
+    elif strangers := sorted(delivered - asked):
+        errors.append(f"units that were not asked for: {', '.join(strangers)}")
+    return tuple(dict.fromkeys(errors))
+
+
+def _length(outline: Outline | None, units: Sequence[Unit], closing: Closing | None, answer: Answer) -> int:
+    parts: list[Unit | Closing | OutlineEntry] = [*units]
+    if closing is not None:
+        parts.append(closing)
+    if outline is not None:
+        parts += answer.outline
+    return sum(len(part.model_dump_json()) for part in parts)
+
+
+def _wasted(visible: int, used: int, text: str, answer: Answer, kept: int) -> int:
+    """Visible output tokens that no kept value holds, by share of characters."""
+    if answer.finished and not answer.defects and kept == len(answer.units):
+        return 0
+    return round(visible * (1 - min(1.0, used / max(len(text), 1))))

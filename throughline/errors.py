@@ -1,0 +1,62 @@
+"""Every error that Throughline raises on purpose, split by what the caller should do next.
+
+    ThroughlineError
+    ├── BadInput              the person fixes the request; nothing was spent
+    ├── Retryable             the same call may succeed later
+    ├── Ambiguous             the request may have been accepted: look before asking again
+    ├── Rejected              the API refuses this request for good
+    │   └── NotFound          it knows no such path, model or batch (for a live batch this passes)
+    ├── AccessRefused         the key or the account is not accepted: stop submitting
+    ├── SpendLimitReached     the account's own limit: waiting does not help, a person does
+    ├── BudgetExceeded        the job's or the day's budget does not cover the next call
+    └── CostUnknown           no price is known; a cost is never silently zero
+
+What the API *returns* (a stop reason, an errored or expired item) is data and is never raised.
+"""
+
+
+class ThroughlineError(Exception):
+    """Something went wrong in a document job."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class BadInput(ThroughlineError):
+    """The request cannot be carried out as it is written."""
+
+
+class Retryable(ThroughlineError):
+    """The API was busy or unreachable; the same call may succeed later."""
+
+    def __init__(self, message: str | None = None, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Ambiguous(ThroughlineError):
+    """The connection ended before the answer came; the request may have been accepted."""
+
+
+class Rejected(ThroughlineError):
+    """The API refused the request; sending it again changes nothing."""
+
+
+class NotFound(Rejected):
+    """The API does not know what was asked for."""
+
+
+class AccessRefused(ThroughlineError):
+    """The API refused the key. Check ANTHROPIC_API_KEY and the account it belongs to."""
+
+
+class SpendLimitReached(ThroughlineError):
+    """The account's spend limit is reached. Raise it in the Claude console, then run the job again."""
+
+
+class BudgetExceeded(ThroughlineError):
+    """The budget does not cover the next call."""
+
+
+class CostUnknown(ThroughlineError):
+    """No price is known for this model, so nothing is sent."""

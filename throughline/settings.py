@@ -1,0 +1,89 @@
+"""Settings: `THROUGHLINE_*` from the environment or `.env`; key and address are the SDK's own variables."""
+
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from throughline.domain.job import Effort
+from throughline.domain.models import DEFAULT_MODEL, Model, find, unlisted
+from throughline.domain.pricing import UnlistedPrice
+from throughline.errors import BadInput
+
+
+class Settings(BaseSettings):
+    """Everything that a person may set. Read once, at the edges."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="THROUGHLINE_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
+    base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
+    database_url: str = "sqlite:///.throughline/throughline.db"
+    source_roots: Annotated[tuple[Path, ...], NoDecode] = ()
+    max_source_bytes: int = Field(default=20_000_000, gt=0)
+    max_total_source_bytes: int = Field(default=100_000_000, gt=0)
+    model: str = DEFAULT_MODEL
+    effort: Effort = Effort.MEDIUM
+    daily_budget_usd: Decimal | None = Field(default=None, gt=0)
+    review_usd_per_hour: Decimal = Field(default=Decimal(60), ge=0)
+    waiting_usd_per_hour: Decimal = Field(default=Decimal("0.25"), ge=0)
+    batch_poll_s: float = Field(default=60.0, gt=0)
+    batch_settle_s: float = Field(default=30.0, ge=0)
+    chain_concurrency: int = Field(default=4, gt=0, le=64)
+    api_tries: int = Field(default=6, gt=0)
+    api_first_wait_s: float = Field(default=1.0, ge=0)
+    api_longest_wait_s: float = Field(default=60.0, ge=0)
+    unlisted_model: str = ""
+
+    @field_validator("source_roots", mode="before")
+    @classmethod
+    def _split_roots(cls, value: Any) -> Any:  # Any: a raw setting before validation
+        if isinstance(value, str):
+            return tuple(Path(part) for part in value.split(os.pathsep) if part)
+        return value
+
+    def find_model(self, model_id: str) -> Model:
+        """The model's row: from the table, or as `UNLISTED_MODEL` describes it."""
+        described = self._unlisted()
+        if described is not None and described[0].id == model_id:
+            return described[0]
+        return find(model_id)
+
+    def unlisted_price(self) -> UnlistedPrice | None:
+        """The stated price of the unlisted model."""
+        described = self._unlisted()
+        return None if described is None else described[1]
+
+    def _unlisted(self) -> tuple[Model, UnlistedPrice] | None:
+        if not self.unlisted_model.strip():
+            return None
+        try:
+            model_id, context, output, input_usd, output_usd = self.unlisted_model.split()
+            model = unlisted(model_id, context_tokens=int(context), output_tokens=int(output))
+            prices = UnlistedPrice(
+                model=model_id,
+                input_usd_per_mtok=Decimal(input_usd),
+                output_usd_per_mtok=Decimal(output_usd),
+            )
+        except (ValueError, ArithmeticError):
+            raise BadInput(
+                "THROUGHLINE_UNLISTED_MODEL must be five words: id, context tokens, output tokens, and the "
+                "price of a million input and output tokens in USD, for example 'llama3.3 131072 8192 0 0'."
+            ) from None
+        return model, prices
+
+
+def load(**overrides: Any) -> Settings:  # Any: whatever the fields take
+    """The settings; `BadInput` names the variable that is wrong."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = str(first["loc"][0])
+        variable = name if name.isupper() else f"THROUGHLINE_{name.upper()}"
+        raise BadInput(f"{variable} is not usable: {first['msg']}.") from None
