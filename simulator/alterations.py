@@ -4,7 +4,7 @@ Faults of the tree change what the model says; faults of the text change where i
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -136,7 +136,7 @@ def _objects(tree: Any) -> Iterator[dict[str, Any]]:
             yield from _objects(value)
 
 
-def _rewrite_quotes(tree: Any, share: float, rewrite: Any) -> None:
+def _rewrite_quotes(tree: Any, share: float, rewrite: Callable[[str, int], str]) -> None:
     """Spread evenly: a share of one half strikes every second quote."""
     quoting = [node for node in _objects(tree) if isinstance(node.get("quote"), str)]
     for index, node in enumerate(quoting):

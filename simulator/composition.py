@@ -157,7 +157,9 @@ class Scope:
         is_elsewhere = self._quoted % 3 == 0 and len(self.reader.titles) > 1
         if is_elsewhere or own[0].title in avoided or self._quoted > len(own):
             return self.reader.elsewhere(avoided, f"{self.seed}{self._quoted}")
-        return own[(self._quoted - 1) * 7 % len(own)] if len(own) % 7 else own[self._quoted - 1]
+        # Steps of seven quote from all over the body; where they would come round too soon, one by one.
+        step = 7 if len(own) % 7 else 1
+        return own[(self._quoted - 1) * step % len(own)]
 
     def sentence(self) -> str:
         """The next sentence to say something with."""

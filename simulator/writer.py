@@ -7,7 +7,7 @@ its fields plainly (`units`, `body`, `source`, `quote`, ...) gets an answer that
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from simulator.composition import Reader, Scope, draw, open_scopes
+from simulator.composition import Passage, Reader, Scope, draw, open_scopes
 from simulator.directives import DEFAULT_UNIT_WORDS, Directives, Plan, Unit, read_directives, without_tags
 from simulator.prompt import Prompt, SourceDocument
 
@@ -50,7 +50,7 @@ class _Slot:
     name: str
     scope: Scope
     depth: int = 0
-    quoted: Any = None
+    quoted: Passage | None = None
     avoided: frozenset[str] = frozenset()
 
 
@@ -66,7 +66,8 @@ class _Writer:
     def __init__(self, prompt: Prompt) -> None:
         self._root: Schema = prompt.schema or {}
         self._directives = read_directives(prompt.text)
-        self._reader = Reader(prompt.documents or (_prompt_as_document(prompt.text),))
+        self._documents = prompt.documents or (_prompt_as_document(prompt.text),)
+        self._reader = Reader(self._documents)
         self._planned: tuple[Unit, ...] | None = None
 
     def plain_text(self) -> str:
@@ -75,10 +76,13 @@ class _Writer:
         return replace(scope, passages=list(dict.fromkeys(scope.passages))).body()
 
     def general_scope(self) -> Scope:
-        """Who speaks outside of units: the closing, or an answer to an unknown schema."""
+        """Who speaks outside of units: the closing, or an answer to an unknown schema.
+
+        It reads with a reader of its own, so that it takes no sentence away from the units.
+        """
         words = self._directives.closing_words or DEFAULT_UNIT_WORDS
         unit = Unit(_CLOSING_ID, "the whole", words)
-        return next(open_scopes(self._reader, (unit,), ()))
+        return next(open_scopes(Reader(self._documents), (unit,), ()))
 
     def value(self, schema: Schema, slot: _Slot) -> Any:
         schema = self._resolved(schema)

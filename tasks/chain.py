@@ -175,7 +175,7 @@ async def _record(chain: _Chain, call_id: CallId, link: Link, reply: Reply) -> N
     rt = runtime.current()
     settlement = settle(reply, chain.context.job.spec.kind, _wanted(chain.outline, link))
     fresh = [unit for unit in settlement.units if unit.unit_id not in chain.units]
-    cost = chain.context.price(reply.usage, batch=False)
+    cost = context.price_of(chain.context.model.id, reply.usage, batch=False)
     async with transaction(rt.engine) as tx:
         await calls.record(tx, call_id, reply=reply, cost=cost, settled=_settled(settlement), now=runtime.now())
         await attempts.save_units(tx, chain.attempt.id, call_id, fresh)

@@ -31,17 +31,6 @@ class JobContext:
     sources: tuple[Source, ...]
     model: Model
 
-    def price(self, usage: Usage, *, batch: bool) -> Price:
-        """What a call of this job costs."""
-        rt = runtime.current()
-        return price(
-            usage,
-            self.model.id,
-            batch=batch,
-            at=runtime.now(),
-            unlisted=rt.settings.unlisted_price(),
-        )
-
     def prompt_upper_tokens(self, documents: Sequence[Document], instruction: str) -> int:
         """Tokens that this prompt hardly exceeds, by the plan's own count of the corpus."""
         corpus = self.plan.corpus
@@ -60,7 +49,7 @@ class JobContext:
                 usage += Usage(cache_write_5m_tokens=prompt)
             case True, True:
                 usage += Usage(cache_write_1h_tokens=prompt)
-        return self.price(usage, batch=batch).usd
+        return price_of(self.model.id, usage, batch=batch).usd
 
     def budget(self) -> Budget:
         """The limits that hold for the next call."""
@@ -86,6 +75,12 @@ class JobContext:
                 "What is written is kept; raise the budget and run the same command to go on."
             )
         return replace(ask, max_tokens=affordable)
+
+
+def price_of(model_id: str, usage: Usage, *, batch: bool) -> Price:
+    """What one call costs by today's prices."""
+    unlisted = runtime.current().settings.unlisted_price()
+    return price(usage, model_id, batch=batch, at=runtime.now(), unlisted=unlisted)
 
 
 async def load(job_id: JobId) -> JobContext:

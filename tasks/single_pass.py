@@ -2,18 +2,19 @@
 
 import logging
 
-from storage import attempts, batches, calls
+from storage import attempts, batches, calls, jobs
 from storage.attempts import Attempt
 from storage.calls import Call, Settled
 from storage.engine import Tx, reading, transaction
 from tasks import batches as batch_steps
 from tasks import context, planning, runtime
+from tasks.batches import Intend
 from tasks.context import JobContext
 from tasks.step import step
 from throughline.domain import documents, prompts, routing
 from throughline.domain.ask import Ask, ItemResult, Reply, StopReason, Unanswered
 from throughline.domain.chain import Link, LinkKind
-from throughline.domain.job import AttemptId, AttemptStatus, BatchId, CallId, JobId, Path, Role
+from throughline.domain.job import AttemptId, AttemptStatus, BatchId, CallId, JobId, JobSpec, Path, Role
 from throughline.domain.ledger import BatchState, CallState
 from throughline.domain.outline import Outline
 from throughline.domain.settlement import Settlement, Wanted, settle
@@ -47,14 +48,8 @@ async def submit_single_pass(attempt_id: AttemptId) -> BatchId | None:
     unanswered = [call for call in sent if call.outcome not in (None, "answered")]
     if len(unanswered) >= _SUBMISSIONS:
         return None
-    job = await context.load(attempt.job_id)
-    ask = compose(job, attempt.outline)
-
-    async def intend(tx: Tx, batch_id: BatchId) -> tuple[CallId, Ask]:
-        return await _intend(tx, batch_id, job, attempt, ask)
-
     try:
-        batch_id = await batch_steps.submit([intend])
+        batch_id = await batch_steps.submit([await intent_of(attempt)])
     except Rejected as error:
         await _finish(attempt_id, AttemptStatus.FAILED, reason=str(error))
         return None
@@ -71,10 +66,7 @@ async def wait_for_batch(batch_id: BatchId) -> None:
 async def ingest_single_pass(attempt_id: AttemptId, batch_id: BatchId) -> Attempt:
     """Save the batch's results; the attempt ends unless its item may be sent once more."""
 
-    async def save(item: ItemResult) -> None:
-        await _save(item)
-
-    await batch_steps.ingest(batch_id, save)
+    await batch_steps.ingest(batch_id, save_result)
     attempt, sent, _ = await _load(attempt_id)
     if not attempt.ended and len([call for call in sent if call.outcome]) >= _SUBMISSIONS:
         await _finish(attempt_id, AttemptStatus.FAILED, reason=sent[-1].errors[0])
@@ -104,36 +96,45 @@ async def _load(attempt_id: AttemptId) -> tuple[Attempt, list[Call], batches.Bat
         return attempt, sent, await batches.latest_of(tx, attempt_id)
 
 
-async def _intend(tx: Tx, batch_id: BatchId, job: JobContext, attempt: Attempt, ask: Ask) -> tuple[CallId, Ask]:
-    rt = runtime.current()
-    left = await calls.remaining_usd(tx, job.job.id, job.budget(), simulated=rt.simulated)
-    ask = job.within(ask, left, batch=True)
-    call_id = await calls.intend(
-        tx,
-        job_id=job.job.id,
-        attempt_id=attempt.id,
-        batch_id=batch_id,
-        link=Link(kind=LinkKind.PART, with_outline=attempt.outline is None, with_closing=True),
-        ask=ask,
-        reserved_usd=job.worst_usd(ask, batch=True),
-        state=CallState.INTENDED,
-        simulated=rt.simulated,
-        now=runtime.now(),
-    )
-    return call_id, ask
+async def intent_of(attempt: Attempt) -> Intend:
+    """How the attempt's one request is written down as part of a batch."""
+    job = await context.load(attempt.job_id)
+    wanted = compose(job, attempt.outline)
+
+    async def intend(tx: Tx, batch_id: BatchId) -> tuple[CallId, Ask]:
+        rt = runtime.current()
+        left = await calls.remaining_usd(tx, job.job.id, job.budget(), simulated=rt.simulated)
+        ask = job.within(wanted, left, batch=True)
+        call_id = await calls.intend(
+            tx,
+            job_id=job.job.id,
+            attempt_id=attempt.id,
+            batch_id=batch_id,
+            link=Link(kind=LinkKind.PART, with_outline=attempt.outline is None, with_closing=True),
+            ask=ask,
+            reserved_usd=job.worst_usd(ask, batch=True),
+            state=CallState.INTENDED,
+            simulated=rt.simulated,
+            now=runtime.now(),
+        )
+        return call_id, ask
+
+    return intend
 
 
-async def _save(item: ItemResult) -> None:
+async def save_result(item: ItemResult) -> None:
+    """Settle the call of one result line, once; a line that comes again changes nothing."""
     async with reading(runtime.current().engine) as tx:
         call = await calls.get(tx, item.call_id)
-        attempt = None if call is None else await attempts.get(tx, call.attempt_id)
-    if call is None or attempt is None or call.state is CallState.RECORDED:
-        return
+        if call is None or call.state is CallState.RECORDED:
+            return
+        attempt = await attempts.get(tx, call.attempt_id)
+        job = await jobs.get(tx, attempt.job_id)
     match item.result:
         case Unanswered() as unanswered:
             await _save_unanswered(call, unanswered)
         case Reply() as reply:
-            await _save_reply(call, attempt, reply)
+            await _save_reply(call, attempt, job.spec, reply)
 
 
 async def _save_unanswered(call: Call, result: Unanswered) -> None:
@@ -144,14 +145,13 @@ async def _save_unanswered(call: Call, result: Unanswered) -> None:
             await attempts.finish(tx, call.attempt_id, AttemptStatus.FAILED, reason=said, now=runtime.now())
 
 
-async def _save_reply(call: Call, attempt: Attempt, reply: Reply) -> None:
-    job = await context.load(attempt.job_id)
+async def _save_reply(call: Call, attempt: Attempt, spec: JobSpec, reply: Reply) -> None:
     asked = frozenset(attempt.outline.unit_ids if attempt.outline else ())
     wanted = Wanted(outline=attempt.outline, unit_ids=asked, closing=True)
-    settlement = settle(reply, job.job.spec.kind, wanted)
+    settlement = settle(reply, spec.kind, wanted)
     status, reason = judge(reply, settlement)
     settled = Settled(delivered=settlement.delivered, errors=settlement.errors, wasted_tokens=settlement.wasted_tokens)
-    cost = job.price(reply.usage, batch=True)
+    cost = context.price_of(spec.model, reply.usage, batch=True)
     async with transaction(runtime.current().engine) as tx:
         await calls.record(tx, call.id, reply=reply, cost=cost, settled=settled, now=runtime.now())
         await attempts.save_units(tx, attempt.id, call.id, settlement.units)

@@ -152,16 +152,14 @@ async def test_the_sdks_own_retry_makes_a_second_paid_batch(client: AsyncAnthrop
 async def test_every_batch_endpoint_can_fail(client: AsyncAnthropic, simulator: Simulator, place: str):
     batch = await client.messages.batches.create(requests=[item("a")])
     simulator.fault(place, "not_found")
+    ask = {
+        "batches.retrieve": lambda: client.messages.batches.retrieve(batch.id),
+        "batches.list": client.messages.batches.list,
+        "batches.results": lambda: results_of(client, batch.id),
+        "batches.cancel": lambda: client.messages.batches.cancel(batch.id),
+    }[place]
     with pytest.raises(anthropic.NotFoundError):
-        match place:
-            case "batches.retrieve":
-                await client.messages.batches.retrieve(batch.id)
-            case "batches.list":
-                await client.messages.batches.list()
-            case "batches.results":
-                await results_of(client, batch.id)
-            case _:
-                await client.messages.batches.cancel(batch.id)
+        await ask()
     assert len(await results_of(client, batch.id)) == 1
 
 
@@ -193,13 +191,11 @@ async def test_results_may_be_said_to_lie_on_a_foreign_host(client: AsyncAnthrop
 
 async def test_a_cut_stream_breaks_after_so_many_characters(client: AsyncAnthropic, simulator: Simulator):
     simulator.fault("messages", "cut_stream", {"after_chars": 64})
-    said = ""
+    said: list[str] = []
     with pytest.raises(httpx2.RemoteProtocolError):
-        async with client.messages.stream(**units_params()) as stream:
-            async for piece in stream.text_stream:
-                said += piece
+        await _listen(client, said)
     full = await whole(client, units_params())
-    assert said == answer_text(full)[:64]
+    assert "".join(said) == answer_text(full)[:64]
     cut, answered = simulator.bill()["rows"]
     assert cut["usage"]["output_tokens"] == 20  # 64 bytes
     assert cut["usage"]["input_tokens"] == answered["usage"]["input_tokens"]
@@ -209,12 +205,17 @@ async def test_a_cut_stream_breaks_after_so_many_characters(client: AsyncAnthrop
 async def test_results_cut_in_mid_line_leave_the_rest_undelivered(client: AsyncAnthropic, simulator: Simulator):
     batch = await client.messages.batches.create(requests=[item("a"), item("b")])
     size = len(_results_text(simulator, batch.id).encode())
+    simulator.post("/_sim/reset")
+    batch = await client.messages.batches.create(requests=[item("a"), item("b")])
+    await client.messages.batches.retrieve(batch.id)
     simulator.fault("batches.results", "cut_stream", {"after_bytes": size - 10})
-    received = []
+    received: list[str] = []
     with pytest.raises(httpx2.RemoteProtocolError):
-        async for line in await client.messages.batches.results(batch.id):
-            received.append(line.custom_id)  # noqa: PERF401  # what came before the break must be kept
+        await _receive(client, batch.id, received)
     assert len(received) == 1
+    delivered = {row["custom_id"]: row["delivered"] for row in simulator.bill()["rows"]}
+    assert sum(delivered.values()) == 1
+    assert delivered[received[0]]
 
 
 async def test_results_may_end_cleanly_in_mid_line(client: AsyncAnthropic, simulator: Simulator):
@@ -242,6 +243,17 @@ async def test_a_result_may_belong_to_nobody(client: AsyncAnthropic, simulator: 
     simulator.fault("batches.results", "foreign_custom_id")
     ids = [line.custom_id for line in await results_of(client, batch.id)]
     assert ids == ["of-another-batch", "a"]
+
+
+async def _listen(client: AsyncAnthropic, said: list[str]) -> None:
+    async with client.messages.stream(**units_params()) as stream:
+        async for piece in stream.text_stream:
+            said.append(piece)  # noqa: PERF401  # what came before the break is looked at
+
+
+async def _receive(client: AsyncAnthropic, batch_id: str, received: list[str]) -> None:
+    async for line in await client.messages.batches.results(batch_id):
+        received.append(line.custom_id)  # noqa: PERF401  # what came before the break is looked at
 
 
 def _results_text(simulator: Simulator, batch_id: str) -> str:

@@ -93,8 +93,8 @@ async def test_an_answer_that_fills_the_window_says_so(client: AsyncAnthropic):
         pytest.param({"authorization": "Bearer sk-ant-real"}, id="foreign bearer"),
     ],
 )
-async def test_a_key_that_is_not_for_the_simulator_is_refused(simulator: Simulator, headers: dict[str, str]):
-    response = httpx.post(f"{simulator.url}/v1/messages", json=params(), headers=headers)
+def test_a_key_that_is_not_for_the_simulator_is_refused(simulator: Simulator, headers: dict[str, str]):
+    response = httpx.post(f"{simulator.url}/v1/messages", json=params(), headers=headers, verify=False)
     assert response.status_code == 401
     assert response.json()["error"]["type"] == "authentication_error"
     assert response.json()["request_id"] == response.headers["request-id"]
@@ -107,8 +107,8 @@ async def test_the_sdk_raises_its_own_error_for_a_foreign_key(simulator: Simulat
             await client.messages.create(**params())
 
 
-async def test_x_api_key_is_as_good_as_bearer(simulator: Simulator):
-    response = httpx.post(f"{simulator.url}/v1/messages", json=params(), headers={"x-api-key": "sim-1"})
+def test_x_api_key_is_as_good_as_bearer(simulator: Simulator):
+    response = httpx.post(f"{simulator.url}/v1/messages", json=params(), headers={"x-api-key": "sim-1"}, verify=False)
     assert response.status_code == 200
 
 
@@ -146,13 +146,13 @@ async def test_received_requests_can_be_read_without_the_key(client: AsyncAnthro
     assert simulator.requests(since=1) == [second]
 
 
-async def test_an_unknown_address_is_answered_in_the_shape_of_the_api(simulator: Simulator):
-    response = httpx.get(f"{simulator.url}/v1/nothing", headers={"x-api-key": "sim-1"})
+def test_an_unknown_address_is_answered_in_the_shape_of_the_api(simulator: Simulator):
+    response = httpx.get(f"{simulator.url}/v1/nothing", headers={"x-api-key": "sim-1"}, verify=False)
     assert response.status_code == 404
     assert response.json()["error"]["type"] == "not_found_error"
 
 
-async def test_health_needs_no_key(simulator: Simulator):
+def test_health_needs_no_key(simulator: Simulator):
     assert simulator.get("/health") == {"status": "ok"}
 
 

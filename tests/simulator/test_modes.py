@@ -134,7 +134,12 @@ async def test_a_local_server_knows_nothing_but_messages(local: Simulator):
             await client.messages.batches.create(requests=[item("a")])
         with pytest.raises(anthropic.NotFoundError):
             await client.messages.count_tokens(model="any", messages=params()["messages"])
-    assert "type" not in httpx.get(f"{local.url}/v1/models", verify=False).json()
+
+
+def test_a_local_server_says_no_in_its_own_words(local: Simulator):
+    response = httpx.get(f"{local.url}/v1/models", verify=False)
+    assert response.status_code == 404
+    assert "type" not in response.json()
 
 
 async def test_a_local_server_charges_nothing(local: Simulator):

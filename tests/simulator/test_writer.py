@@ -69,6 +69,14 @@ def test_units_do_not_repeat_each_other_while_the_document_has_more_to_say():
     assert len(said) == len(set(said))
 
 
+def test_a_small_document_is_said_once_before_anything_is_said_again():
+    sentences = [f"The keeper of lighthouse {n} wrote a letter to the harbour office." for n in range(12)]
+    (unit,) = written(document(" ".join(sentences), "atlas.md"), text(write_units("Letters", words=110)))["units"]
+    said = [sentence for sentence in sentences if sentence in unit["body"]]
+    assert len(said) >= 8
+    assert all(unit["body"].count(sentence) == 1 for sentence in said)
+
+
 def test_calls_that_do_not_know_of_each_other_say_different_things():
     """A heading that no document has leads each unit to a place of its own."""
     first, second = (

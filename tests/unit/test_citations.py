@@ -165,6 +165,7 @@ def test_a_cut_word_does_not_hide_a_whole_one_further_on():
         pytest.param("Dogs sleep for most of the day and dream at night", id="unrelated"),
         pytest.param("people people people people people people", id="repeated-word"),
         pytest.param("2020", id="one-changed-word"),
+        pytest.param("people in four cities and in five towns", id="too-different"),
         pytest.param("The survey asked nothing " * 200, id="longer-than-any-quote"),
     ],
 )
@@ -178,6 +179,11 @@ def test_a_quote_of_another_source_is_missing_and_says_where_it_was_found():
     other = document("Completely different words are here.", "other.txt")
     checked = check("different words are here", REPORT, other)
     assert (checked.status, checked.found_in, checked.start) == (MISSING, "other.txt", None)
+
+
+def test_no_quote_reaches_across_two_sources():
+    halves = document("one two three", "a.txt"), document("four five six", "b.txt")
+    assert check("two three four five", *halves, named="c.txt").found_in is None
 
 
 def test_a_source_that_does_not_exist_holds_nothing():

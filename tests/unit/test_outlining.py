@@ -212,6 +212,13 @@ def test_a_long_path_keeps_its_end():
     assert len(first) <= 100
 
 
+def test_a_long_name_in_a_long_path_is_shortened():
+    text = "class " + "A" * 90 + ":\n" + "    x = 1\n" * 10 + "\n\nclass B:\n" + "    x = 1\n" * 20
+    source = document(text, "deep/" * 10 + "name.py", Format.CODE)
+    first = code_review_outline((source,), 50, tokens).units[0].heading
+    assert first == f"…{('deep/' * 10 + 'name.py')[-49:]}: {'A' * 47}…"
+
+
 def test_a_summary_of_a_diff_follows_its_files():
     patch = "".join(PATCH.format(name) for name in ("src/a.py", "docs/c.md"))
     source = document(patch, "change.diff", Format.DIFF)

@@ -24,7 +24,7 @@ def split(text: str, max_tokens: int, count: Count) -> tuple[str, ...]:
 
     The laws: the chunks joined are the text; no chunk is empty; and every chunk is within the limit as
     long as every single character is. Characters are not cut, so a limit below the count of one
-    character gives that character alone. `count` is asked once or twice a chunk, never of the rest.
+    character gives that character alone. Beside a sample, `count` is asked about once or twice a chunk.
     """
     return tuple(_chunks(text, max_tokens, count))
 

@@ -56,22 +56,25 @@ class CheckedCitation:
 
 def check_citations(citations: Sequence[Citation], sources: Sequence[Source]) -> tuple[CheckedCitation, ...]:
     """Every citation checked, in the order given."""
-    texts = {source.name: _Text(source.text) for source in sources}
     quotes = {citation.quote: _Words(citation.quote) for citation in citations}
-    asked: dict[str, list[_Words]] = defaultdict(list)
-    for name, quote in dict.fromkeys((citation.source, citation.quote) for citation in citations):
-        asked[name].append(quotes[quote])
+    asked: dict[str, dict[str, _Words]] = defaultdict(dict)
+    for citation in citations:
+        asked[citation.source][citation.quote] = quotes[citation.quote]
     found: dict[tuple[str, str], _Match] = {}
-    for name, wanted in asked.items():
-        if name in texts:
-            found.update(((name, quote), match) for quote, match in _matches(texts[name], wanted))
-    elsewhere = _elsewhere(asked, found, texts)
-    return tuple(_checked(citation, found, elsewhere) for citation in citations)
+    for source in sources:
+        if source.name in asked:
+            matches = _matches(_Text(source.text), tuple(asked[source.name].values()))
+            found.update(((source.name, quote), match) for quote, match in matches)
+    holders = _holders(_lost(asked, found, sources), sources)
+    return tuple(
+        _checked(citation, found.get((citation.source, citation.quote)), holders.get(citation.quote))
+        for citation in citations
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Match:
-    """Where a quote stands in the original text of a source; 100 only when verbatim."""
+    """Where a quote stands, or something like it, in the original text of a source."""
 
     start: int
     end: int
@@ -79,42 +82,54 @@ class _Match:
     verbatim: bool
 
 
-def _checked(
-    citation: Citation, found: dict[tuple[str, str], _Match], elsewhere: dict[str, list[str]]
-) -> CheckedCitation:
-    match = found.get((citation.source, citation.quote))
-    if match is not None and match.verbatim:
-        status, found_in = CitationStatus.VERIFIED, None
-    else:
-        status = CitationStatus.MISSING if match is None else CitationStatus.ALTERED
-        others = (name for name in elsewhere.get(citation.quote, ()) if name != citation.source)
-        found_in = next(others, None)
+def _checked(citation: Citation, match: _Match | None, holder: str | None) -> CheckedCitation:
+    if match is None:
+        return CheckedCitation(
+            source=citation.source,
+            quote=citation.quote,
+            status=CitationStatus.MISSING,
+            found_in=holder,
+        )
     return CheckedCitation(
         source=citation.source,
         quote=citation.quote,
-        status=status,
-        start=match.start if match else None,
-        end=match.end if match else None,
-        similarity=match.similarity if match else None,
-        found_in=found_in,
+        status=CitationStatus.VERIFIED if match.verbatim else CitationStatus.ALTERED,
+        start=match.start,
+        end=match.end,
+        similarity=match.similarity,
+        found_in=None if match.verbatim else holder,
     )
 
 
-def _elsewhere(
-    asked: dict[str, list["_Words"]], found: dict[tuple[str, str], _Match], texts: dict[str, "_Text"]
-) -> dict[str, list[str]]:
-    """For each quote that its source does not hold verbatim: the other sources that do."""
-    lost = {
-        (name, quote.original): quote
-        for name, quotes in asked.items()
-        for quote in quotes
-        if not ((match := found.get((name, quote.original))) and match.verbatim)
-    }
-    holders: dict[str, list[str]] = defaultdict(list)
-    for name, text in texts.items():
-        unsearched = {quote: None for (source, _), quote in lost.items() if source != name}
-        for quote, _ in _verbatim(text, tuple(unsearched)):
-            holders[quote.original].append(name)
+def _lost(
+    asked: dict[str, dict[str, "_Words"]], found: dict[tuple[str, str], _Match], sources: Sequence[Source]
+) -> tuple["_Words", ...]:
+    """The quotes that a source was named for and does not hold verbatim, if another source may."""
+    lost: dict[str, _Words] = {}
+    for name, quotes in asked.items():
+        if all(source.name == name for source in sources):
+            continue
+        for original, quote in quotes.items():
+            match = found.get((name, original))
+            if match is None or not match.verbatim:
+                lost[original] = quote
+    return tuple(lost.values())
+
+
+_BETWEEN_SOURCES = "\n\0\n"  # no quote reaches across it
+
+
+def _holders(lost: Sequence["_Words"], sources: Sequence[Source]) -> dict[str, str]:
+    """For each lost quote that some source does hold verbatim: the name of the first."""
+    if not lost:
+        return {}
+    everything = _Text(_BETWEEN_SOURCES.join(source.text for source in sources))
+    lengths = (len(source.text) + len(_BETWEEN_SOURCES) for source in sources)
+    starts = tuple(itertools.accumulate(lengths, initial=0))
+    holders: dict[str, str] = {}
+    for quote, at in _verbatim(everything, lost):
+        start, _ = everything.original_span(at, at + len(quote.text))
+        holders[quote.original] = sources[bisect_right(starts, start) - 1].name
     return holders
 
 
@@ -339,7 +354,7 @@ _TOKEN = re.compile(r"[-−+]?\w(?:[\w.,]*\w)?|[^\w\s]")
 def _fitted(quote: str, window: str, near: int) -> tuple[int, int, float]:
     """The stretch of whole words that fits the quote best, looked for around the start of an alignment."""
     tokens = [token.span() for token in _TOKEN.finditer(window)]
-    start = max((first for first, _ in tokens if first <= near), default=tokens[0][0])
+    start = max(first for first, _ in tokens if first <= near)
 
     def ratio(span: tuple[int, int]) -> float:
         return fuzz.ratio(quote, window[slice(*span)])

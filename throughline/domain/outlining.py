@@ -123,13 +123,11 @@ def _inside(path: str, group: Sequence[_Piece]) -> str:
 
 
 def _structure(source: Source) -> tuple[Section, ...]:
-    match source.format:
-        case Format.CODE:
-            return definitions(source)
-        case Format.DIFF:
-            return diff_files(source)
-        case Format.MARKDOWN | Format.RST | Format.HTML | Format.TEXT:
-            return sections(source)
+    if source.format is Format.CODE:
+        return definitions(source)
+    if source.format is Format.DIFF:
+        return diff_files(source)
+    return sections(source)
 
 
 def _pieces(text: str, inner: Iterable[Section], tokens_per_unit: int, count: Count) -> list[_Piece]:

@@ -5,7 +5,7 @@ Every reader here is linear in the text, whatever the text is: documents come fr
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
@@ -43,10 +43,8 @@ def sections(source: Source) -> tuple[Section, ...]:
 
     The texts of the sections, joined, are the text of the source.
     """
-    marks = _marks(source)
-    if not marks:
-        return cut_at(source.text, tuple(_paragraph_groups(source.text)))
-    return cut_at(source.text, marks)
+    marks = tuple(_READERS.get(source.format, _paragraph_groups)(source.text))
+    return cut_at(source.text, marks or tuple(_paragraph_groups(source.text)))
 
 
 def cut_at(text: str, marks: Sequence[Mark], opening: str | None = None) -> tuple[Section, ...]:
@@ -83,18 +81,6 @@ def one_line(text: str, limit: int = HEADING_CHARS) -> str:
 def first_line(text: str) -> str:
     """The first line that is not blank, as a heading."""
     return one_line(text[:10_000].lstrip().partition("\n")[0])
-
-
-def _marks(source: Source) -> tuple[Mark, ...]:
-    match source.format:
-        case Format.MARKDOWN:
-            return tuple(_markdown_marks(source.text))
-        case Format.RST:
-            return tuple(_rst_marks(source.text))
-        case Format.HTML:
-            return tuple(_html_marks(source.text))
-        case Format.TEXT | Format.CODE | Format.DIFF:
-            return ()
 
 
 def _markdown_parser() -> MarkdownIt:
@@ -243,3 +229,10 @@ def _paragraph_groups(text: str) -> Iterator[Mark]:
 
 def _group(text: str, start: int) -> Mark:
     return Mark(heading=one_line(text[start : start + 1_000], 60) or "(blank)", level=1, start=start)
+
+
+_READERS: dict[Format, Callable[[str], Iterator[Mark]]] = {
+    Format.MARKDOWN: _markdown_marks,
+    Format.RST: _rst_marks,
+    Format.HTML: _html_marks,
+}
