@@ -19,7 +19,7 @@ _batches: dict[str, list[dict[str, Any]]] = {}  # Any: request JSON
 
 def answer(body: bytes) -> str:
     """The JSON answer to a prompt: the requested units, or a closing."""
-    units = [
+    units: list[dict[str, Any]] = [
         {"unit_id": unit.decode(), "heading": "A heading", "body": _BODY, "citations": [], "confidence": 0.9}
         for unit in dict.fromkeys(_ASKED.findall(body))
     ]
@@ -43,7 +43,7 @@ def message(text: str) -> dict[str, Any]:
 
 def stream(text: str) -> bytes:
     """The same answer as server-sent events, its text in pieces of 1,000 characters."""
-    empty = message("") | {"content": [], "stop_reason": None, "usage": _USAGE | {"output_tokens": 1}}
+    empty: dict[str, Any] = message("") | {"content": [], "stop_reason": None, "usage": _USAGE | {"output_tokens": 1}}
     block = {"type": "text", "text": ""}
     events: list[dict[str, Any]] = [
         {"type": "message_start", "message": empty},
@@ -108,7 +108,7 @@ def respond(method: str, path: str, host: str, body: bytes) -> tuple[str, bytes]
         _batches[batch_id] = json.loads(body)["requests"]
         return "application/json", json.dumps(batch(batch_id, host)).encode()
     if route == "/batches":
-        page = {"data": [], "has_more": False, "first_id": None, "last_id": None}
+        page: dict[str, Any] = {"data": [], "has_more": False, "first_id": None, "last_id": None}
         return "application/json", json.dumps(page).encode()
     batch_id = route.split("/")[2]
     if route.endswith("/results"):

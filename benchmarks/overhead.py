@@ -31,7 +31,7 @@ from throughline.domain.ask import Ask
 from throughline.domain.chain import ChainState, Link, LinkKind, next_links
 from throughline.domain.job import Depth, JobId, JobSpec, Kind, PathChoice, Role
 from throughline.domain.models import LONG_OUTPUT_BETA
-from throughline.domain.output import SummaryUnit
+from throughline.domain.output import SummaryUnit, Unit
 
 JOBS = 20
 CALLS = 11
@@ -52,7 +52,7 @@ def instant_server() -> Generator[str]:
 
 def source_text(job: int) -> str:
     """A document with 80 headings: ten parts of eight units, and a closing."""
-    sections = (f"# Section {number} of {job}\n\n" + "A sentence of the passage. " * 60 for number in range(80))
+    sections = (f"# Section {number} of {job}\n\n" + "A sentence of the passage. " * 300 for number in range(80))
     return "\n\n".join(sections)
 
 
@@ -67,15 +67,15 @@ async def registered(folder: Path, count: int) -> list[JobId]:
     return jobs
 
 
-async def asks_of(job_id: JobId) -> list[Ask]:
+def asks_of(job_id: JobId) -> list[Ask]:
     """The requests that our chain sends for this job."""
-    job = await context.load(job_id)
+    job = context.load(job_id)
     outline = structural_outline(job.job.spec, job.sources)
     assert outline is not None
     state = ChainState(outline=outline, written=frozenset(), closing_written=False)
     parts = next_links(state, job.plan.part_limits)
     assert isinstance(parts, tuple)
-    written = {
+    written: dict[str, Unit] = {
         unit: SummaryUnit(unit_id=unit, heading="h", body="A word. " * 80, citations=[], confidence=0.9)
         for unit in outline.unit_ids
     }
@@ -114,14 +114,14 @@ async def batch_raw(url: str, asks: Sequence[Ask]) -> None:
 async def batch_ours(jobs: Sequence[JobId]) -> None:
     """One batch of every job's single pass: intents, submission, wait, ingestion, rows."""
     attempts = [await single_pass.begin_single_pass(job, Role.PRIMARY) for job in jobs]
-    batch_id = await batches.submit([await single_pass.intent_of(attempt) for attempt in attempts])
+    batch_id = await batches.submit([single_pass.intent_of(attempt) for attempt in attempts])
     await batches.wait(batch_id)
     await batches.ingest(batch_id, single_pass.save_result)
 
 
-async def whole_asks(jobs: Sequence[JobId]) -> list[Ask]:
+def whole_asks(jobs: Sequence[JobId]) -> list[Ask]:
     """The single-pass requests of these jobs."""
-    loaded = [await context.load(job) for job in jobs]
+    loaded = [context.load(job) for job in jobs]
     return [single_pass.compose(job, structural_outline(job.job.spec, job.sources)) for job in loaded]
 
 
@@ -151,11 +151,11 @@ async def prepared(name: str, url: str, jobs: Sequence[JobId]) -> Coroutine[Any,
     """The work to be timed, with everything that both sides share already done."""
     match name:
         case "chain raw":
-            return chain_raw(url, [await asks_of(job) for job in jobs])
+            return chain_raw(url, [asks_of(job) for job in jobs])
         case "chain ours":
             return chain_ours(jobs)
         case "batch raw":
-            return batch_raw(url, await whole_asks(jobs))
+            return batch_raw(url, whole_asks(jobs))
         case _:
             return batch_ours(jobs)
 

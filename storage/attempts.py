@@ -5,18 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import Row, delete, insert, select, update
 
 from storage import ids
 from storage.engine import Tx
 from storage.tables import attempts, calibration, units
+from throughline.domain import outline as outlines
 from throughline.domain.job import AttemptId, AttemptStatus, CallId, JobId, JobSpec, Kind, Path, Role
 from throughline.domain.outline import Outline
 from throughline.domain.output import SHAPES, Closing, Unit
 from throughline.domain.sizing import OutputSize
-
-_OUTLINE = TypeAdapter(Outline)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +39,7 @@ class Attempt:
         return self.status is not AttemptStatus.RUNNING
 
 
-async def begin(
+def begin(
     tx: Tx,
     *,
     job_id: JobId,
@@ -53,11 +51,11 @@ async def begin(
 ) -> Attempt:
     """The job's attempt of that path and role: the existing one, or one begun now."""
     query = select(attempts).where(attempts.c.job_id == job_id, attempts.c.path == path, attempts.c.role == role)
-    row = (await tx.execute(query)).one_or_none()
+    row = (tx.execute(query)).one_or_none()
     if row is not None:
         return _attempt(row)
     attempt_id = ids.new_id()
-    await tx.execute(
+    tx.execute(
         insert(attempts).values(
             id=attempt_id,
             job_id=job_id,
@@ -65,37 +63,37 @@ async def begin(
             role=role,
             status=AttemptStatus.RUNNING,
             continues_attempt_id=continues,
-            outline=None if outline is None else _OUTLINE.dump_python(outline, mode="json"),
+            outline=None if outline is None else outlines.to_json(outline),
             started_at=now,
         )
     )
-    return await get(tx, AttemptId(attempt_id))
+    return get(tx, AttemptId(attempt_id))
 
 
-async def get(tx: Tx, attempt_id: AttemptId) -> Attempt:
+def get(tx: Tx, attempt_id: AttemptId) -> Attempt:
     """The attempt of that id; `LookupError` if there is none."""
-    row = (await tx.execute(select(attempts).where(attempts.c.id == attempt_id))).one_or_none()
+    row = (tx.execute(select(attempts).where(attempts.c.id == attempt_id))).one_or_none()
     if row is None:
         raise LookupError(attempt_id)
     return _attempt(row)
 
 
-async def of_job(tx: Tx, job_id: JobId) -> list[Attempt]:
+def of_job(tx: Tx, job_id: JobId) -> list[Attempt]:
     """The job's attempts in the order in which they began."""
-    rows = await tx.execute(select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.id))
+    rows = tx.execute(select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.id))
     return [_attempt(row) for row in rows]
 
 
-async def save_outline(tx: Tx, attempt_id: AttemptId, outline: Outline) -> None:
+def save_outline(tx: Tx, attempt_id: AttemptId, outline: Outline) -> None:
     """The outline that the model planned for this attempt."""
-    data = _OUTLINE.dump_python(outline, mode="json")
-    await tx.execute(update(attempts).where(attempts.c.id == attempt_id).values(outline=data))
+    data = outlines.to_json(outline)
+    tx.execute(update(attempts).where(attempts.c.id == attempt_id).values(outline=data))
 
 
-async def save_units(tx: Tx, attempt_id: AttemptId, call_id: CallId, written: Sequence[Unit]) -> None:
+def save_units(tx: Tx, attempt_id: AttemptId, call_id: CallId, written: Sequence[Unit]) -> None:
     """Complete units of one answer. The caller passes only units that the attempt does not have yet."""
     if written:
-        await tx.execute(
+        tx.execute(
             insert(units),
             [
                 {
@@ -109,34 +107,34 @@ async def save_units(tx: Tx, attempt_id: AttemptId, call_id: CallId, written: Se
         )
 
 
-async def save_closing(tx: Tx, attempt_id: AttemptId, closing: Closing) -> None:
+def save_closing(tx: Tx, attempt_id: AttemptId, closing: Closing) -> None:
     """The closing of this attempt's output."""
     data = closing.model_dump(mode="json")
-    await tx.execute(update(attempts).where(attempts.c.id == attempt_id).values(closing=data))
+    tx.execute(update(attempts).where(attempts.c.id == attempt_id).values(closing=data))
 
 
-async def unit_ids(tx: Tx, attempt_id: AttemptId) -> frozenset[str]:
+def unit_ids(tx: Tx, attempt_id: AttemptId) -> frozenset[str]:
     """The ids of the units that this attempt itself wrote."""
-    rows = await tx.execute(select(units.c.unit_id).where(units.c.attempt_id == attempt_id))
+    rows = tx.execute(select(units.c.unit_id).where(units.c.attempt_id == attempt_id))
     return frozenset(rows.scalars())
 
 
-async def written_units(tx: Tx, attempt: Attempt, kind: Kind) -> dict[str, Unit]:
+def written_units(tx: Tx, attempt: Attempt, kind: Kind) -> dict[str, Unit]:
     """The attempt's units by id, those of the attempt that it continues included."""
     wanted = [attempt.id, *([attempt.continues_attempt_id] if attempt.continues_attempt_id else [])]
-    rows = await tx.execute(select(units.c.unit_id, units.c.content).where(units.c.attempt_id.in_(wanted)))
+    rows = tx.execute(select(units.c.unit_id, units.c.content).where(units.c.attempt_id.in_(wanted)))
     return {row.unit_id: SHAPES[kind].unit.model_validate(row.content) for row in rows}
 
 
-async def closing(tx: Tx, attempt: Attempt, kind: Kind) -> Closing | None:
+def closing(tx: Tx, attempt: Attempt, kind: Kind) -> Closing | None:
     """The attempt's closing, or that of the attempt that it continues."""
     wanted = [attempt.id, *([attempt.continues_attempt_id] if attempt.continues_attempt_id else [])]
     query = select(attempts.c.closing).where(attempts.c.id.in_(wanted), attempts.c.closing.is_not(None))
-    data = (await tx.execute(query.order_by(attempts.c.id.desc()))).scalars().first()
+    data = (tx.execute(query.order_by(attempts.c.id.desc()))).scalars().first()
     return None if data is None else SHAPES[kind].closing.model_validate(data)
 
 
-async def finish(
+def finish(
     tx: Tx,
     attempt_id: AttemptId,
     status: AttemptStatus,
@@ -146,14 +144,14 @@ async def finish(
     reason: str | None = None,
 ) -> None:
     """The attempt ended that way. A finished attempt stays as it is."""
-    await tx.execute(
+    tx.execute(
         update(attempts)
         .where(attempts.c.id == attempt_id, attempts.c.status == AttemptStatus.RUNNING)
         .values(status=status, stop_reason=stop_reason, reason=reason, finished_at=now)
     )
 
 
-async def save_calibration(
+def save_calibration(
     tx: Tx,
     attempt: Attempt,
     spec: JobSpec,
@@ -166,8 +164,8 @@ async def save_calibration(
     now: datetime,
 ) -> None:
     """Replace what was expected of this attempt's output and what it needed."""
-    await tx.execute(delete(calibration).where(calibration.c.attempt_id == attempt.id))
-    await tx.execute(
+    tx.execute(delete(calibration).where(calibration.c.attempt_id == attempt.id))
+    tx.execute(
         insert(calibration).values(
             attempt_id=attempt.id,
             kind=spec.kind,
@@ -193,7 +191,7 @@ def _attempt(row: Row[Any]) -> Attempt:  # Any: a row's columns are known to the
         role=Role(row.role),
         status=AttemptStatus(row.status),
         continues_attempt_id=row.continues_attempt_id,
-        outline=None if row.outline is None else _OUTLINE.validate_python(row.outline),
+        outline=None if row.outline is None else outlines.from_json(row.outline),
         stop_reason=row.stop_reason,
         reason=row.reason,
         started_at=row.started_at,

@@ -31,10 +31,10 @@ class Batch:
     intended_at: datetime
 
 
-async def intend(tx: Tx, *, host: str, request_count: int, simulated: bool, now: datetime) -> BatchId:
+def intend(tx: Tx, *, host: str, request_count: int, simulated: bool, now: datetime) -> BatchId:
     """Commit to a submission before its POST."""
     batch_id = BatchId(ids.new_id())
-    await tx.execute(
+    tx.execute(
         insert(batches).values(
             id=batch_id,
             state=BatchState.INTENDED,
@@ -47,7 +47,7 @@ async def intend(tx: Tx, *, host: str, request_count: int, simulated: bool, now:
     return batch_id
 
 
-async def move(
+def move(
     tx: Tx,
     batch_id: BatchId,
     target: BatchState,
@@ -64,22 +64,22 @@ async def move(
         values["remote_id"] = remote_id
     if note is not None:
         values["note"] = note
-    moved = await tx.execute(
+    moved = tx.execute(
         update(batches).where(batches.c.id == batch_id, batches.c.state.in_(batch_sources(target))).values(**values)
     )
-    if moved.rowcount == 0 and (found := await get(tx, batch_id)).state is not target:
+    if moved.rowcount == 0 and (found := get(tx, batch_id)).state is not target:
         raise IllegalMove(f"Batch {batch_id} cannot go from {found.state} to {target}.")
 
 
-async def get(tx: Tx, batch_id: BatchId) -> Batch:
+def get(tx: Tx, batch_id: BatchId) -> Batch:
     """The batch of that id; `LookupError` if there is none."""
-    row = (await tx.execute(select(batches).where(batches.c.id == batch_id))).one_or_none()
+    row = (tx.execute(select(batches).where(batches.c.id == batch_id))).one_or_none()
     if row is None:
         raise LookupError(batch_id)
     return _batch(row)
 
 
-async def latest_of(tx: Tx, attempt_id: AttemptId) -> Batch | None:
+def latest_of(tx: Tx, attempt_id: AttemptId) -> Batch | None:
     """The newest batch that holds a request of this attempt."""
     query = (
         select(batches)
@@ -88,19 +88,19 @@ async def latest_of(tx: Tx, attempt_id: AttemptId) -> Batch | None:
         .order_by(batches.c.id.desc())
         .limit(1)
     )
-    row = (await tx.execute(query)).one_or_none()
+    row = (tx.execute(query)).one_or_none()
     return None if row is None else _batch(row)
 
 
-async def call_ids(tx: Tx, batch_id: BatchId) -> list[CallId]:
+def call_ids(tx: Tx, batch_id: BatchId) -> list[CallId]:
     """The batch's requests, as their custom ids."""
-    rows = await tx.execute(select(calls.c.id).where(calls.c.batch_id == batch_id).order_by(calls.c.id))
+    rows = tx.execute(select(calls.c.id).where(calls.c.batch_id == batch_id).order_by(calls.c.id))
     return [CallId(call_id) for call_id in rows.scalars()]
 
 
-async def owned_remote_ids(tx: Tx) -> frozenset[str]:
+def owned_remote_ids(tx: Tx) -> frozenset[str]:
     """Every remote batch that a row already owns."""
-    rows = await tx.execute(select(batches.c.remote_id).where(batches.c.remote_id.is_not(None)))
+    rows = tx.execute(select(batches.c.remote_id).where(batches.c.remote_id.is_not(None)))
     return frozenset(remote_id for remote_id in rows.scalars() if remote_id)
 
 

@@ -65,7 +65,7 @@ class Settled:
     wasted_tokens: int
 
 
-async def intend(
+def intend(
     tx: Tx,
     *,
     job_id: JobId,
@@ -80,7 +80,7 @@ async def intend(
 ) -> CallId:
     """Commit to one request before it leaves, reserving the most that it can cost."""
     call_id = CallId(ids.new_id())
-    await tx.execute(
+    tx.execute(
         insert(calls).values(
             id=call_id,
             job_id=job_id,
@@ -99,41 +99,41 @@ async def intend(
     return call_id
 
 
-async def remaining_usd(tx: Tx, job_id: JobId, budget: Budget, *, simulated: bool) -> Decimal | None:
+def remaining_usd(tx: Tx, job_id: JobId, budget: Budget, *, simulated: bool) -> Decimal | None:
     """What may still be reserved, under a lock until the transaction ends; None without any budget."""
     left: list[Decimal] = []
     if budget.job_usd is not None:
-        await _lock(tx, job_id)
-        left.append(budget.job_usd - await spent_usd(tx, calls.c.job_id == job_id))
+        _lock(tx, job_id)
+        left.append(budget.job_usd - spent_usd(tx, calls.c.job_id == job_id))
     if budget.day_usd is not None:
-        await _lock(tx, None)
+        _lock(tx, None)
         today = (calls.c.intended_at >= budget.day_start) & (calls.c.simulated == simulated)
-        left.append(budget.day_usd - await spent_usd(tx, today))
+        left.append(budget.day_usd - spent_usd(tx, today))
     return min(left, default=None)
 
 
-async def spent_usd(tx: Tx, which: ColumnElement[bool]) -> Decimal:
+def spent_usd(tx: Tx, which: ColumnElement[bool]) -> Decimal:
     """Known costs, and the reservations of calls whose cost is not known (yet)."""
     settled = calls.c.cost_usd.is_not(None) | (calls.c.state == CallState.ABANDONED)
     amount = case((settled, func.coalesce(calls.c.cost_usd, 0)), else_=calls.c.reserved_usd)
     total = select(func.coalesce(func.sum(amount, type_=calls.c.cost_usd.type), 0)).where(which)
-    return Decimal((await tx.execute(total)).scalar_one() or 0)
+    return Decimal((tx.execute(total)).scalar_one() or 0)
 
 
-async def _lock(tx: Tx, job_id: JobId | None) -> None:
+def _lock(tx: Tx, job_id: JobId | None) -> None:
     """Make budget checks queue up. SQLite's writing transactions already exclude each other."""
     if tx.dialect.name != "postgresql":
         return
     if job_id is None:
-        await tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _BUDGET_LOCK})
+        tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _BUDGET_LOCK})
     else:
-        await tx.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update())
+        tx.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update())
 
 
-async def record(tx: Tx, call_id: CallId, *, reply: Reply, cost: Price, settled: Settled, now: datetime) -> bool:
+def record(tx: Tx, call_id: CallId, *, reply: Reply, cost: Price, settled: Settled, now: datetime) -> bool:
     """Settle a call with its answer. False when it was settled before: the same result may come twice."""
     usage = reply.usage
-    moved = await tx.execute(
+    moved = tx.execute(
         update(calls)
         .where(calls.c.id == call_id, calls.c.state.in_(call_sources(CallState.RECORDED)))
         .values(
@@ -157,13 +157,13 @@ async def record(tx: Tx, call_id: CallId, *, reply: Reply, cost: Price, settled:
         )
     )
     if moved.rowcount == 0:
-        await _must_be(tx, call_id, CallState.RECORDED)
+        _must_be(tx, call_id, CallState.RECORDED)
     return moved.rowcount == 1
 
 
-async def record_unanswered(tx: Tx, call_id: CallId, *, outcome: str, error: str, now: datetime) -> None:
+def record_unanswered(tx: Tx, call_id: CallId, *, outcome: str, error: str, now: datetime) -> None:
     """A call that brought no message and cost nothing: refused, errored, expired or canceled."""
-    moved = await tx.execute(
+    moved = tx.execute(
         update(calls)
         .where(calls.c.id == call_id, calls.c.state.in_(call_sources(CallState.RECORDED)))
         .values(
@@ -177,12 +177,12 @@ async def record_unanswered(tx: Tx, call_id: CallId, *, outcome: str, error: str
         )
     )
     if moved.rowcount == 0:
-        await _must_be(tx, call_id, CallState.RECORDED)
+        _must_be(tx, call_id, CallState.RECORDED)
 
 
-async def lose(tx: Tx, attempt_id: AttemptId) -> int:
+def lose(tx: Tx, attempt_id: AttemptId) -> int:
     """Mark the attempt's sent calls outside a batch as lost: their process died before the answer came."""
-    moved = await tx.execute(
+    moved = tx.execute(
         update(calls)
         .where(
             calls.c.attempt_id == attempt_id,
@@ -194,45 +194,45 @@ async def lose(tx: Tx, attempt_id: AttemptId) -> int:
     return moved.rowcount
 
 
-async def lose_one(tx: Tx, call_id: CallId, error: str) -> None:
+def lose_one(tx: Tx, call_id: CallId, error: str) -> None:
     """Mark one sent call as lost: its answer broke off and its cost was not told."""
-    await tx.execute(
+    tx.execute(
         update(calls)
         .where(calls.c.id == call_id, calls.c.state.in_(call_sources(CallState.LOST)))
         .values(state=CallState.LOST, errors=[error], delivered=[])
     )
 
 
-async def mark_sent(tx: Tx, batch_id: BatchId) -> None:
+def mark_sent(tx: Tx, batch_id: BatchId) -> None:
     """The batch is submitted, so its requests are on their way."""
-    await _move_batch(tx, batch_id, CallState.SENT)
+    _move_batch(tx, batch_id, CallState.SENT)
 
 
-async def abandon(tx: Tx, batch_id: BatchId) -> None:
+def abandon(tx: Tx, batch_id: BatchId) -> None:
     """The batch was never accepted, so its requests cost nothing."""
-    await _move_batch(tx, batch_id, CallState.ABANDONED)
+    _move_batch(tx, batch_id, CallState.ABANDONED)
 
 
-async def _move_batch(tx: Tx, batch_id: BatchId, target: CallState) -> None:
-    await tx.execute(
+def _move_batch(tx: Tx, batch_id: BatchId, target: CallState) -> None:
+    tx.execute(
         update(calls).where(calls.c.batch_id == batch_id, calls.c.state.in_(call_sources(target))).values(state=target)
     )
 
 
-async def of_attempt(tx: Tx, attempt_id: AttemptId) -> list[Call]:
+def of_attempt(tx: Tx, attempt_id: AttemptId) -> list[Call]:
     """The attempt's calls in the order in which they were intended."""
-    rows = await tx.execute(select(calls).where(calls.c.attempt_id == attempt_id).order_by(calls.c.id))
+    rows = tx.execute(select(calls).where(calls.c.attempt_id == attempt_id).order_by(calls.c.id))
     return [_call(row) for row in rows]
 
 
-async def get(tx: Tx, call_id: CallId) -> Call | None:
+def get(tx: Tx, call_id: CallId) -> Call | None:
     """The call of that id, if it is ours."""
-    row = (await tx.execute(select(calls).where(calls.c.id == call_id))).one_or_none()
+    row = (tx.execute(select(calls).where(calls.c.id == call_id))).one_or_none()
     return None if row is None else _call(row)
 
 
-async def _must_be(tx: Tx, call_id: CallId, state: CallState) -> None:
-    found = (await tx.execute(select(calls.c.state).where(calls.c.id == call_id))).scalar_one_or_none()
+def _must_be(tx: Tx, call_id: CallId, state: CallState) -> None:
+    found = (tx.execute(select(calls.c.state).where(calls.c.id == call_id))).scalar_one_or_none()
     if found != state:
         raise IllegalMove(f"Call {call_id} cannot go from {found} to {state}.")
 

@@ -22,7 +22,7 @@ class CheckRow:
     evidence: Mapping[str, Any]
 
 
-async def save(
+def save(
     tx: Tx,
     attempt_id: AttemptId,
     *,
@@ -31,8 +31,8 @@ async def save(
     now: datetime,
 ) -> None:
     """Replace what is stored for this attempt; `quotes` are (unit id, checked citation)."""
-    await tx.execute(delete(checks).where(checks.c.attempt_id == attempt_id))
-    await tx.execute(delete(citations).where(citations.c.attempt_id == attempt_id))
+    tx.execute(delete(checks).where(checks.c.attempt_id == attempt_id))
+    tx.execute(delete(citations).where(citations.c.attempt_id == attempt_id))
     if results:
         rows = [
             {
@@ -44,9 +44,9 @@ async def save(
             }
             for result in results
         ]
-        await tx.execute(insert(checks), rows)
+        tx.execute(insert(checks), rows)
     if quotes:
-        await tx.execute(insert(citations), [_citation_row(attempt_id, *quote) for quote in quotes])
+        tx.execute(insert(citations), [_citation_row(attempt_id, *quote) for quote in quotes])
 
 
 def _citation_row(attempt_id: AttemptId, unit_id: str, checked: CheckedCitation) -> dict[str, Any]:
@@ -63,13 +63,13 @@ def _citation_row(attempt_id: AttemptId, unit_id: str, checked: CheckedCitation)
     }
 
 
-async def of_attempt(tx: Tx, attempt_id: AttemptId) -> list[CheckRow]:
+def of_attempt(tx: Tx, attempt_id: AttemptId) -> list[CheckRow]:
     """The stored checks by name."""
-    rows = await tx.execute(select(checks).where(checks.c.attempt_id == attempt_id).order_by(checks.c.name))
+    rows = tx.execute(select(checks).where(checks.c.attempt_id == attempt_id).order_by(checks.c.name))
     return [CheckRow(name=row.name, passed=row.passed, evidence=row.evidence) for row in rows]
 
 
-async def save_comparison(tx: Tx, job_id: JobId, measures: Mapping[str, Any], now: datetime) -> None:
+def save_comparison(tx: Tx, job_id: JobId, measures: Mapping[str, Any], now: datetime) -> None:
     """Replace the job's comparison of its two outputs."""
-    await tx.execute(delete(comparisons).where(comparisons.c.job_id == job_id))
-    await tx.execute(insert(comparisons).values(job_id=job_id, measures=dict(measures), created_at=now))
+    tx.execute(delete(comparisons).where(comparisons.c.job_id == job_id))
+    tx.execute(insert(comparisons).values(job_id=job_id, measures=dict(measures), created_at=now))

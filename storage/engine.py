@@ -3,29 +3,26 @@
 SQLite runs in WAL mode with foreign keys on; a writing transaction takes the write lock at its start
 (`BEGIN IMMEDIATE`), so a budget check and the row that relies on it are one step there, as they are on
 PostgreSQL under a row lock.
+
+Calls are synchronous on purpose, inside async steps too: a statement takes a fraction of a millisecond,
+less than handing it to another thread, and a transaction that cannot await cannot stay open across a call.
 """
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from throughline.errors import BadInput
 
 BUSY_TIMEOUT_MS = 30_000
-_DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
-    "postgresql": "postgresql+asyncpg",
-    "postgres": "postgresql+asyncpg",
-}
+_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
-Engine = AsyncEngine
-Tx = AsyncConnection
+Tx = Connection
 
 
 def connect(url: str, *, name: str = "throughline") -> Engine:
@@ -33,15 +30,15 @@ def connect(url: str, *, name: str = "throughline") -> Engine:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _connect_sqlite(parsed)
-    return create_async_engine(
+    return create_engine(
         parsed,
         pool_pre_ping=True,
-        connect_args={"server_settings": {"application_name": name}},
+        connect_args={"application_name": name},
     )
 
 
 def parse_url(url: str) -> URL:
-    """The URL with an async driver; `BadInput` says which forms are accepted."""
+    """The URL with its driver; `BadInput` says which forms are accepted."""
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -63,9 +60,9 @@ def _unusable(url: str) -> str:
 def _connect_sqlite(url: URL) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url)
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    engine = create_engine(url)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -76,28 +73,39 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # Any: the drive
         f"busy_timeout = {BUSY_TIMEOUT_MS}",
         "journal_mode = WAL",
         "foreign_keys = ON",
-        "synchronous = FULL",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    reading_only = connection.get_execution_options().get("reading_only", False)
-    connection.exec_driver_sql("BEGIN" if reading_only else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    cursor = connection.connection.cursor()
+    if options.get("reading_only"):
+        cursor.execute("BEGIN")
+    else:
+        cursor.execute(f"PRAGMA synchronous = {'FULL' if options.get('durable', True) else 'NORMAL'}")
+        cursor.execute("BEGIN IMMEDIATE")
+    cursor.close()
 
 
-@asynccontextmanager
-async def transaction(engine: Engine) -> AsyncGenerator[Tx]:
-    """One short writing transaction: committed at the end, rolled back on any error."""
-    async with engine.begin() as connection:
-        yield connection
+@contextmanager
+def transaction(engine: Engine, *, durable: bool = True) -> Generator[Tx]:
+    """One short writing transaction: committed at the end, rolled back on any error.
+
+    Never open across a call to Claude or a wait. With `durable=False` a commit survives the death of this
+    process but perhaps not a power cut: for rows that are worth nothing without a later durable one.
+    """
+    with engine.connect() as connection:
+        connection.execution_options(durable=durable)
+        with connection.begin():
+            yield connection
 
 
-@asynccontextmanager
-async def reading(engine: Engine) -> AsyncGenerator[Tx]:
+@contextmanager
+def reading(engine: Engine) -> Generator[Tx]:
     """One consistent view of the ledger; takes no write lock."""
-    async with engine.connect() as connection:
-        await connection.execution_options(reading_only=True)
-        async with connection.begin():
+    with engine.connect() as connection:
+        connection.execution_options(reading_only=True)
+        with connection.begin():
             yield connection

@@ -10,8 +10,10 @@ from sqlalchemy import insert, select, update
 from storage import ids
 from storage.engine import Tx
 from storage.tables import job_sources, jobs, plans, sources
+from throughline.domain import outline as outlines
 from throughline.domain import plan as planning
 from throughline.domain.job import AttemptId, JobId, JobSpec, JobStatus
+from throughline.domain.outline import Outline
 from throughline.domain.plan import Plan
 from throughline.domain.source import Format, Source
 
@@ -39,7 +41,7 @@ class Job:
         return self.status in ENDED
 
 
-async def register(
+def register(
     tx: Tx,
     *,
     key: str,
@@ -52,7 +54,7 @@ async def register(
 ) -> Job:
     """A new job with its sources. The caller has looked for the key; two at once meet its constraint."""
     job_id = ids.new_id()
-    await tx.execute(
+    tx.execute(
         insert(jobs).values(
             id=job_id,
             idempotency_key=key,
@@ -65,23 +67,23 @@ async def register(
             created_at=now,
         )
     )
-    await _save_sources(tx, job_id, documents, now)
-    return await get(tx, JobId(job_id))
+    _save_sources(tx, job_id, documents, now)
+    return get(tx, JobId(job_id))
 
 
-async def _save_sources(tx: Tx, job_id: str, documents: Sequence[Source], now: datetime) -> None:
+def _save_sources(tx: Tx, job_id: str, documents: Sequence[Source], now: datetime) -> None:
     hashes = [document.sha256 for document in documents]
-    known = set((await tx.execute(select(sources.c.sha256).where(sources.c.sha256.in_(hashes)))).scalars())
+    known = set((tx.execute(select(sources.c.sha256).where(sources.c.sha256.in_(hashes)))).scalars())
     fresh = {sha: document for sha, document in zip(hashes, documents, strict=True) if sha not in known}
     if fresh:
-        await tx.execute(
+        tx.execute(
             insert(sources),
             [
                 {"sha256": sha, "characters": len(document.text), "text": document.text, "created_at": now}
                 for sha, document in fresh.items()
             ],
         )
-    await tx.execute(
+    tx.execute(
         insert(job_sources),
         [
             {
@@ -96,36 +98,36 @@ async def _save_sources(tx: Tx, job_id: str, documents: Sequence[Source], now: d
     )
 
 
-async def by_key(tx: Tx, key: str) -> Job | None:
+def by_key(tx: Tx, key: str) -> Job | None:
     """The job of that idempotency key."""
-    row = (await tx.execute(select(jobs).where(jobs.c.idempotency_key == key))).one_or_none()
+    row = (tx.execute(select(jobs).where(jobs.c.idempotency_key == key))).one_or_none()
     return None if row is None else _job(row)
 
 
-async def get(tx: Tx, job_id: JobId) -> Job:
+def get(tx: Tx, job_id: JobId) -> Job:
     """The job of that id; `LookupError` if there is none."""
-    row = (await tx.execute(select(jobs).where(jobs.c.id == job_id))).one_or_none()
+    row = (tx.execute(select(jobs).where(jobs.c.id == job_id))).one_or_none()
     if row is None:
         raise LookupError(job_id)
     return _job(row)
 
 
-async def matching(tx: Tx, prefix: str) -> list[JobId]:
+def matching(tx: Tx, prefix: str) -> list[JobId]:
     """Up to two ids that end with or begin with that text: two mean that it is ambiguous."""
     wanted = jobs.c.id.startswith(prefix, autoescape=True) | jobs.c.id.endswith(prefix, autoescape=True)
-    rows = await tx.execute(select(jobs.c.id).where(wanted).order_by(jobs.c.id).limit(2))
+    rows = tx.execute(select(jobs.c.id).where(wanted).order_by(jobs.c.id).limit(2))
     return [JobId(job_id) for job_id in rows.scalars()]
 
 
-async def recent(tx: Tx, limit: int) -> list[JobId]:
+def recent(tx: Tx, limit: int) -> list[JobId]:
     """The newest jobs first."""
-    rows = await tx.execute(select(jobs.c.id).order_by(jobs.c.id.desc()).limit(limit))
+    rows = tx.execute(select(jobs.c.id).order_by(jobs.c.id.desc()).limit(limit))
     return [JobId(job_id) for job_id in rows.scalars()]
 
 
-async def documents(tx: Tx, job_id: JobId) -> tuple[Source, ...]:
+def documents(tx: Tx, job_id: JobId) -> tuple[Source, ...]:
     """The job's sources in their order."""
-    rows = await tx.execute(
+    rows = tx.execute(
         select(job_sources.c.name, job_sources.c.format, sources.c.text)
         .join(sources, sources.c.sha256 == job_sources.c.sha256)
         .where(job_sources.c.job_id == job_id)
@@ -134,39 +136,50 @@ async def documents(tx: Tx, job_id: JobId) -> tuple[Source, ...]:
     return tuple(Source(name=row.name, format=Format(row.format), text=row.text) for row in rows)
 
 
-async def document_names(tx: Tx, job_id: JobId) -> tuple[str, ...]:
+def document_names(tx: Tx, job_id: JobId) -> tuple[str, ...]:
     """The names of the job's sources, without their text."""
     query = select(job_sources.c.name).where(job_sources.c.job_id == job_id).order_by(job_sources.c.position)
-    return tuple((await tx.execute(query)).scalars())
+    return tuple((tx.execute(query)).scalars())
 
 
-async def save_spec(tx: Tx, job_id: JobId, spec: JobSpec) -> None:
+def save_spec(tx: Tx, job_id: JobId, spec: JobSpec) -> None:
     """The job under changed limits."""
-    await tx.execute(update(jobs).where(jobs.c.id == job_id).values(spec=spec.model_dump(mode="json")))
+    tx.execute(update(jobs).where(jobs.c.id == job_id).values(spec=spec.model_dump(mode="json")))
 
 
-async def set_status(tx: Tx, job_id: JobId, status: JobStatus, *, reason: str | None = None, now: datetime) -> None:
+def set_status(tx: Tx, job_id: JobId, status: JobStatus, *, reason: str | None = None, now: datetime) -> None:
     """Where the job stands now, and why."""
     finished_at = now if status in ENDED else None
-    await tx.execute(
-        update(jobs).where(jobs.c.id == job_id).values(status=status, reason=reason, finished_at=finished_at)
+    tx.execute(update(jobs).where(jobs.c.id == job_id).values(status=status, reason=reason, finished_at=finished_at))
+
+
+def publish(tx: Tx, job_id: JobId, attempt_id: AttemptId) -> None:
+    """That attempt's output is the job's output."""
+    tx.execute(update(jobs).where(jobs.c.id == job_id).values(published_attempt_id=attempt_id))
+
+
+def save_plan(tx: Tx, job_id: JobId, plan: Plan, outline: Outline | None, now: datetime) -> None:
+    """The plan by which the job runs, with the outline that it sized; made once."""
+    tx.execute(
+        insert(plans).values(
+            job_id=job_id,
+            plan=planning.to_json(plan),
+            outline=None if outline is None else outlines.to_json(outline),
+            created_at=now,
+        )
     )
 
 
-async def publish(tx: Tx, job_id: JobId, attempt_id: AttemptId) -> None:
-    """That attempt's output is the job's output."""
-    await tx.execute(update(jobs).where(jobs.c.id == job_id).values(published_attempt_id=attempt_id))
-
-
-async def save_plan(tx: Tx, job_id: JobId, plan: Plan, now: datetime) -> None:
-    """The plan by which the job runs; it is made once."""
-    await tx.execute(insert(plans).values(job_id=job_id, plan=planning.to_json(plan), created_at=now))
-
-
-async def plan(tx: Tx, job_id: JobId) -> Plan | None:
+def plan(tx: Tx, job_id: JobId) -> Plan | None:
     """The stored plan, if the job was planned."""
-    data = (await tx.execute(select(plans.c.plan).where(plans.c.job_id == job_id))).scalar_one_or_none()
+    data = (tx.execute(select(plans.c.plan).where(plans.c.job_id == job_id))).scalar_one_or_none()
     return None if data is None else planning.from_json(data)
+
+
+def outline(tx: Tx, job_id: JobId) -> Outline | None:
+    """The outline that the sources' structure gave; None where the model writes it."""
+    data = tx.execute(select(plans.c.outline).where(plans.c.job_id == job_id)).scalar_one_or_none()
+    return None if data is None else outlines.from_json(data)
 
 
 def _job(row: Any) -> Job:  # Any: a row's columns are known to the table only

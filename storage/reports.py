@@ -29,13 +29,13 @@ class Progress:
     cost_usd: Decimal
 
 
-async def job(tx: Tx, job_id: JobId) -> JobReport:
+def job(tx: Tx, job_id: JobId) -> JobReport:
     """The job with its plan and attempts; `LookupError` if there is none."""
-    found = await job_rows.get(tx, job_id)
-    attempts = await attempt_rows.of_job(tx, job_id)
-    totals = await _call_totals(tx, job_id)
-    counts = await _citation_counts(tx, [attempt.id for attempt in attempts])
-    written = {attempt.id: await _units_written(tx, attempt) for attempt in attempts}
+    found = job_rows.get(tx, job_id)
+    attempts = attempt_rows.of_job(tx, job_id)
+    totals = _call_totals(tx, job_id)
+    counts = _citation_counts(tx, [attempt.id for attempt in attempts])
+    written = {attempt.id: _units_written(tx, attempt) for attempt in attempts}
     return JobReport(
         id=found.id,
         spec=found.spec,
@@ -43,8 +43,8 @@ async def job(tx: Tx, job_id: JobId) -> JobReport:
         status=found.status,
         reason=found.reason,
         simulated=found.simulated,
-        sources=await job_rows.document_names(tx, job_id),
-        plan=await job_rows.plan(tx, job_id),
+        sources=job_rows.document_names(tx, job_id),
+        plan=job_rows.plan(tx, job_id),
         attempts=tuple(
             _attempt(attempt, totals.get(attempt.id), written[attempt.id], counts[attempt.id]) for attempt in attempts
         ),
@@ -54,11 +54,11 @@ async def job(tx: Tx, job_id: JobId) -> JobReport:
     )
 
 
-async def progress(tx: Tx, job_id: JobId) -> Progress:
+def progress(tx: Tx, job_id: JobId) -> Progress:
     """The job's running totals, cheap enough to ask for often."""
     done = calls.c.state == CallState.RECORDED
     row = (
-        await tx.execute(
+        tx.execute(
             select(
                 func.count().filter(done).label("done"),
                 func.count().filter(calls.c.state.in_([CallState.INTENDED, CallState.SENT])).label("open"),
@@ -67,11 +67,9 @@ async def progress(tx: Tx, job_id: JobId) -> Progress:
             ).where(calls.c.job_id == job_id)
         )
     ).one()
-    attempts = await attempt_rows.of_job(tx, job_id)
+    attempts = attempt_rows.of_job(tx, job_id)
     ids = [attempt.id for attempt in attempts]
-    written = (
-        await tx.execute(select(func.count()).select_from(units).where(units.c.attempt_id.in_(ids)))
-    ).scalar_one()
+    written = (tx.execute(select(func.count()).select_from(units).where(units.c.attempt_id.in_(ids)))).scalar_one()
     return Progress(
         units_written=written,
         calls_done=row.done,
@@ -81,10 +79,10 @@ async def progress(tx: Tx, job_id: JobId) -> Progress:
     )
 
 
-async def _call_totals(tx: Tx, job_id: JobId) -> dict[AttemptId, Row[Any]]:
+def _call_totals(tx: Tx, job_id: JobId) -> dict[AttemptId, Row[Any]]:
     usd = calls.c.cost_usd.type
     lost = calls.c.state == CallState.LOST
-    rows = await tx.execute(
+    rows = tx.execute(
         select(
             calls.c.attempt_id,
             func.count().label("calls"),
@@ -109,8 +107,8 @@ async def _call_totals(tx: Tx, job_id: JobId) -> dict[AttemptId, Row[Any]]:
     return {AttemptId(row.attempt_id): row for row in rows}
 
 
-async def _citation_counts(tx: Tx, ids: list[AttemptId]) -> dict[AttemptId, CitationCounts]:
-    rows = await tx.execute(
+def _citation_counts(tx: Tx, ids: list[AttemptId]) -> dict[AttemptId, CitationCounts]:
+    rows = tx.execute(
         select(citations.c.attempt_id, citations.c.status, func.count().label("n"))
         .where(citations.c.attempt_id.in_(ids))
         .group_by(citations.c.attempt_id, citations.c.status)
@@ -121,8 +119,8 @@ async def _citation_counts(tx: Tx, ids: list[AttemptId]) -> dict[AttemptId, Cita
     return {attempt_id: CitationCounts(**by_attempt.get(attempt_id, {})) for attempt_id in ids}
 
 
-async def _units_written(tx: Tx, attempt: Attempt) -> int:
-    return len(await attempt_rows.unit_ids(tx, attempt.id))
+def _units_written(tx: Tx, attempt: Attempt) -> int:
+    return len(attempt_rows.unit_ids(tx, attempt.id))
 
 
 def _attempt(attempt: Attempt, totals: Row[Any] | None, units_written: int, citations: CitationCounts) -> AttemptReport:

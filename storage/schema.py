@@ -16,43 +16,39 @@ REVISION = "0001"
 """The newest migration. Kept here so that a start does not import Alembic; a test compares both."""
 
 
-async def require_current(engine: Engine) -> None:
+def require_current(engine: Engine) -> None:
     """Create a new SQLite ledger; raise `BadInput` for one of another version."""
-    async with engine.connect() as connection:
-        found = await connection.run_sync(_revision)
+    with engine.connect() as connection:
+        found = _revision(connection)
     if found == REVISION:
         return
     if found is None and engine.dialect.name == "sqlite":
-        await upgrade(engine)
+        upgrade(engine)
         return
     state = "has no tables yet" if found is None else f"is at version {found}, this program needs {REVISION}"
     raise BadInput(f"The database {state}. Run: throughline db upgrade")
 
 
-async def upgrade(engine: Engine, revision: str = "head") -> None:
+def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the database to that revision, keeping its rows."""
-    async with engine.begin() as connection:
-        await connection.run_sync(_migrate, "upgrade", revision)
+    with engine.begin() as connection:
+        _migrate(connection, "upgrade", revision)
 
 
-async def downgrade(engine: Engine, revision: str) -> None:
+def downgrade(engine: Engine, revision: str) -> None:
     """Take the database back to that revision; `base` removes every table."""
-    async with engine.begin() as connection:
-        await connection.run_sync(_migrate, "downgrade", revision)
+    with engine.begin() as connection:
+        _migrate(connection, "downgrade", revision)
 
 
-async def differences(engine: Engine) -> list[object]:
+def differences(engine: Engine) -> list[object]:
     """What a migrated database lacks against the tables in code; empty when they agree."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
 
-    def compare(connection: Connection) -> list[object]:
-        from alembic.autogenerate import compare_metadata
-        from alembic.migration import MigrationContext
-
+    with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(compare_metadata(context, metadata))
-
-    async with engine.connect() as connection:
-        return await connection.run_sync(compare)
 
 
 def _revision(connection: Connection) -> str | None:

@@ -89,6 +89,7 @@ plans = Table(
     metadata,
     Column("job_id", String(36), ForeignKey("jobs.id"), primary_key=True),
     Column("plan", Json, nullable=False),
+    Column("outline", Json),  # as the sources' structure gives it; empty where the model writes it
     Column("created_at", UtcDateTime, nullable=False),
 )
 

@@ -35,9 +35,9 @@ async def publish_result(report: JobReport) -> None:
         return
     from prefect.artifacts import acreate_markdown_artifact
 
-    async with reading(runtime.current().engine) as tx:
-        job = await jobs.get(tx, report.id)
-        output = await load_output(tx, await attempts.get(tx, report.published_attempt_id), job)
+    with reading(runtime.current().engine) as tx:
+        job = jobs.get(tx, report.id)
+        output = load_output(tx, attempts.get(tx, report.published_attempt_id), job)
     text = document.to_markdown(output) if output else ""
     rest = "" if len(text) <= _MAX_CHARACTERS else "\n\n[...]\n"
     head = (

@@ -9,7 +9,7 @@ No function here posts a batch while one that it may have posted before can stil
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -30,46 +30,46 @@ _CLOCK_SKEW = timedelta(minutes=5)
 _FIRST_POLL_S = 1.0
 
 
-Intend = Callable[[Tx, BatchId], Awaitable[tuple[CallId, Ask]]]
+Intend = Callable[[Tx, BatchId], tuple[CallId, Ask]]
 """Writes down the intent of one request, and returns the request as it may be sent."""
 
 
 async def submit(intents: Sequence[Intend]) -> BatchId:
     """Submit these requests as one batch, exactly once. The intent is committed before the POST."""
     rt = runtime.current()
-    async with transaction(rt.engine) as tx:
-        batch_id = await batches.intend(
+    with transaction(rt.engine) as tx:
+        batch_id = batches.intend(
             tx,
             host=rt.claude.host,
             request_count=len(intents),
             simulated=rt.simulated,
             now=runtime.now(),
         )
-        requests = [await intend(tx, batch_id) for intend in intents]
+        requests = [intend(tx, batch_id) for intend in intents]
     try:
         remote_id = await rt.claude.create_batch(requests)
     except Ambiguous as error:
         logger.warning("batch in doubt batch_id=%s reason=%s", batch_id, error)
-        await _move(batch_id, BatchState.UNKNOWN, note=str(error))
+        _move(batch_id, BatchState.UNKNOWN, note=str(error))
     except ThroughlineError as error:
-        await _abandon(batch_id, note=str(error))
+        _abandon(batch_id, note=str(error))
         raise
     else:
-        await _submitted(batch_id, remote_id)
+        _submitted(batch_id, remote_id)
     return batch_id
 
 
 async def settle_doubt(batch_id: BatchId) -> bool:
     """Whether the batch exists. A batch in doubt is looked for until that is known, and adopted if found."""
-    batch = await load(batch_id)
+    batch = load(batch_id)
     if batch.state not in (BatchState.INTENDED, BatchState.UNKNOWN):
         return batch.state is not BatchState.ABANDONED
     remote_id = await _find(batch)
     if remote_id is None:
-        await _abandon(batch_id, note="not found by listing: it was never accepted")
+        _abandon(batch_id, note="not found by listing: it was never accepted")
         return False
     logger.info("batch adopted batch_id=%s remote_id=%s", batch_id, remote_id)
-    await _submitted(batch_id, remote_id)
+    _submitted(batch_id, remote_id)
     return True
 
 
@@ -77,34 +77,34 @@ async def wait(batch_id: BatchId) -> None:
     """Poll until the batch has ended, with growing pauses up to the setting."""
     rt = runtime.current()
     pause_s = min(_FIRST_POLL_S, rt.settings.batch_poll_s)
-    while (batch := await load(batch_id)).state is BatchState.SUBMITTED:
+    while (batch := load(batch_id)).state is BatchState.SUBMITTED:
         if (await rt.claude.batch(_remote_id(batch))).ended:
-            await _move(batch_id, BatchState.ENDED)
+            _move(batch_id, BatchState.ENDED)
             return
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 1.5, rt.settings.batch_poll_s)
 
 
-async def ingest(batch_id: BatchId, save: Callable[[ItemResult], Awaitable[None]]) -> None:
+async def ingest(batch_id: BatchId, save: Callable[[ItemResult], None]) -> None:
     """Stream the results and save each as it arrives; results that are not ours are passed over."""
     rt = runtime.current()
-    batch = await load(batch_id)
+    batch = load(batch_id)
     if batch.state is not BatchState.ENDED:
         return
-    async with reading(rt.engine) as tx:
-        ours = frozenset(await batches.call_ids(tx, batch_id))
+    with reading(rt.engine) as tx:
+        ours = frozenset(batches.call_ids(tx, batch_id))
     async for item in rt.claude.results(_remote_id(batch)):
         if item.call_id in ours:
-            await save(item)
+            save(item)
         else:
             logger.warning("foreign result batch_id=%s custom_id=%s", batch_id, item.call_id)
-    await _move(batch_id, BatchState.INGESTED)
+    _move(batch_id, BatchState.INGESTED)
 
 
-async def load(batch_id: BatchId) -> Batch:
+def load(batch_id: BatchId) -> Batch:
     """The batch as the ledger has it now."""
-    async with reading(runtime.current().engine) as tx:
-        return await batches.get(tx, batch_id)
+    with reading(runtime.current().engine) as tx:
+        return batches.get(tx, batch_id)
 
 
 async def _find(batch: Batch) -> str | None:
@@ -127,8 +127,8 @@ async def _find(batch: Batch) -> str | None:
 
 async def _candidates(batch: Batch) -> "list[RemoteBatch]":
     rt = runtime.current()
-    async with reading(rt.engine) as tx:
-        owned = await batches.owned_remote_ids(tx)
+    with reading(rt.engine) as tx:
+        owned = batches.owned_remote_ids(tx)
     return [
         found
         async for found in rt.claude.batches_since(batch.intended_at - _CLOCK_SKEW)
@@ -139,28 +139,28 @@ async def _candidates(batch: Batch) -> "list[RemoteBatch]":
 async def _is_ours(batch: Batch, candidate: "RemoteBatch") -> bool:
     """Whether the first result line carries one of our custom ids: no other batch can."""
     rt = runtime.current()
-    async with reading(rt.engine) as tx:
-        ours = frozenset(await batches.call_ids(tx, batch.id))
+    with reading(rt.engine) as tx:
+        ours = frozenset(batches.call_ids(tx, batch.id))
     async for item in rt.claude.results(candidate.id):
         return item.call_id in ours
     return False
 
 
-async def _submitted(batch_id: BatchId, remote_id: str) -> None:
-    async with transaction(runtime.current().engine) as tx:
-        await batches.move(tx, batch_id, BatchState.SUBMITTED, remote_id=remote_id, now=runtime.now())
-        await calls.mark_sent(tx, batch_id)
+def _submitted(batch_id: BatchId, remote_id: str) -> None:
+    with transaction(runtime.current().engine) as tx:
+        batches.move(tx, batch_id, BatchState.SUBMITTED, remote_id=remote_id, now=runtime.now())
+        calls.mark_sent(tx, batch_id)
 
 
-async def _abandon(batch_id: BatchId, *, note: str) -> None:
-    async with transaction(runtime.current().engine) as tx:
-        await batches.move(tx, batch_id, BatchState.ABANDONED, note=note, now=runtime.now())
-        await calls.abandon(tx, batch_id)
+def _abandon(batch_id: BatchId, *, note: str) -> None:
+    with transaction(runtime.current().engine) as tx:
+        batches.move(tx, batch_id, BatchState.ABANDONED, note=note, now=runtime.now())
+        calls.abandon(tx, batch_id)
 
 
-async def _move(batch_id: BatchId, target: BatchState, *, note: str | None = None) -> None:
-    async with transaction(runtime.current().engine) as tx:
-        await batches.move(tx, batch_id, target, note=note, now=runtime.now())
+def _move(batch_id: BatchId, target: BatchState, *, note: str | None = None) -> None:
+    with transaction(runtime.current().engine) as tx:
+        batches.move(tx, batch_id, target, note=note, now=runtime.now())
 
 
 def _remote_id(batch: Batch) -> str:

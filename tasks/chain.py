@@ -9,11 +9,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from storage import attempts, calls
+from storage import attempts, calls, jobs
 from storage.attempts import Attempt
 from storage.calls import Call, Settled
 from storage.engine import reading, transaction
-from tasks import context, planning, runtime
+from tasks import context, runtime
 from tasks.context import JobContext
 from tasks.step import step
 from throughline.domain import documents, prompts, routing
@@ -56,27 +56,25 @@ class _Chain:
 @step
 async def run_chain(job_id: JobId, role: Role, continues: AttemptId | None = None) -> Attempt:
     """Run, or go on with, the job's chain of that role; `continues` names a short single pass."""
-    chain = await _open(job_id, role, continues)
+    chain = _open(job_id, role, continues)
     limits = chain.context.plan.part_limits
     while not chain.attempt.ended:
         match next_links(chain.state, limits):
             case Finished():
-                await _finish(chain, AttemptStatus.COMPLETE)
+                _finish(chain, AttemptStatus.COMPLETE)
             case Stuck(reason=reason):
-                await _finish(chain, AttemptStatus.SHORT, reason)
+                _finish(chain, AttemptStatus.SHORT, reason)
             case links:
                 await _send_all(chain, links)
     return chain.attempt
 
 
-async def _open(job_id: JobId, role: Role, continues: AttemptId | None) -> _Chain:
+def _open(job_id: JobId, role: Role, continues: AttemptId | None) -> _Chain:
     rt = runtime.current()
-    job = await context.load(job_id)
-    outline = await planning.load_outline(job.job)
-    async with transaction(rt.engine) as tx:
-        if continues is not None:
-            outline = (await attempts.get(tx, continues)).outline
-        attempt = await attempts.begin(
+    job = context.load(job_id)
+    with transaction(rt.engine) as tx:
+        outline = jobs.outline(tx, job_id) if continues is None else attempts.get(tx, continues).outline
+        attempt = attempts.begin(
             tx,
             job_id=job_id,
             path=Path.CHUNKED,
@@ -85,11 +83,11 @@ async def _open(job_id: JobId, role: Role, continues: AttemptId | None) -> _Chai
             continues=continues if outline else None,
             now=runtime.now(),
         )
-        await calls.lose(tx, attempt.id)
-    async with reading(rt.engine) as tx:
-        sent = await calls.of_attempt(tx, attempt.id)
-        units = await attempts.written_units(tx, attempt, job.job.spec.kind)
-        closing = await attempts.closing(tx, attempt, job.job.spec.kind)
+        calls.lose(tx, attempt.id)
+    with reading(rt.engine) as tx:
+        sent = calls.of_attempt(tx, attempt.id)
+        units = attempts.written_units(tx, attempt, job.job.spec.kind)
+        closing = attempts.closing(tx, attempt, job.job.spec.kind)
     return _Chain(
         context=job,
         attempt=attempt,
@@ -106,11 +104,11 @@ def _past(call: Call) -> PastLink:
     return PastLink(link=call.link, delivered=call.delivered, truncated=truncated, errors=call.errors)
 
 
-async def _finish(chain: _Chain, status: AttemptStatus, reason: str | None = None) -> None:
+def _finish(chain: _Chain, status: AttemptStatus, reason: str | None = None) -> None:
     rt = runtime.current()
-    async with transaction(rt.engine) as tx:
-        await attempts.finish(tx, chain.attempt.id, status, reason=reason, now=runtime.now())
-        chain.attempt = await attempts.get(tx, chain.attempt.id)
+    with transaction(rt.engine) as tx:
+        attempts.finish(tx, chain.attempt.id, status, reason=reason, now=runtime.now())
+        chain.attempt = attempts.get(tx, chain.attempt.id)
 
 
 async def _send_all(chain: _Chain, links: Sequence[Link]) -> None:
@@ -135,10 +133,11 @@ async def _send(chain: _Chain, link: Link) -> None:
     rt = runtime.current()
     job = chain.context
     ask = compose(job, chain.outline, link, chain.units)
-    async with transaction(rt.engine) as tx:
-        left = await calls.remaining_usd(tx, job.job.id, job.budget(), simulated=rt.simulated)
+    # Without the answer's own, durable commit this row is worth nothing: the answer would be lost as well.
+    with transaction(rt.engine, durable=False) as tx:
+        left = calls.remaining_usd(tx, job.job.id, job.budget(), simulated=rt.simulated)
         ask = job.within(ask, left, batch=False)
-        call_id = await calls.intend(
+        call_id = calls.intend(
             tx,
             job_id=job.job.id,
             attempt_id=chain.attempt.id,
@@ -152,37 +151,37 @@ async def _send(chain: _Chain, link: Link) -> None:
     try:
         reply = await rt.claude.stream(ask)
     except Ambiguous as error:
-        await _lose(chain, call_id, error)
+        _lose(chain, call_id, error)
         return
     except ThroughlineError as error:
-        async with transaction(rt.engine) as tx:
-            await calls.record_unanswered(tx, call_id, outcome="refused", error=str(error), now=runtime.now())
+        with transaction(rt.engine) as tx:
+            calls.record_unanswered(tx, call_id, outcome="refused", error=str(error), now=runtime.now())
         raise
-    await _record(chain, call_id, link, reply)
+    _record(chain, call_id, link, reply)
 
 
-async def _lose(chain: _Chain, call_id: CallId, error: Ambiguous) -> None:
+def _lose(chain: _Chain, call_id: CallId, error: Ambiguous) -> None:
     """The answer broke off: paid perhaps, never knowable. Its reservation stays counted."""
-    async with transaction(runtime.current().engine) as tx:
-        await calls.lose_one(tx, call_id, str(error))
+    with transaction(runtime.current().engine) as tx:
+        calls.lose_one(tx, call_id, str(error))
     chain.lost += 1
     logger.warning("answer lost call_id=%s reason=%s", call_id, error)
     if chain.lost >= _LOST_LINKS:
         raise error
 
 
-async def _record(chain: _Chain, call_id: CallId, link: Link, reply: Reply) -> None:
+def _record(chain: _Chain, call_id: CallId, link: Link, reply: Reply) -> None:
     rt = runtime.current()
     settlement = settle(reply, chain.context.job.spec.kind, _wanted(chain.outline, link))
     fresh = [unit for unit in settlement.units if unit.unit_id not in chain.units]
     cost = context.price_of(chain.context.model.id, reply.usage, batch=False)
-    async with transaction(rt.engine) as tx:
-        await calls.record(tx, call_id, reply=reply, cost=cost, settled=_settled(settlement), now=runtime.now())
-        await attempts.save_units(tx, chain.attempt.id, call_id, fresh)
+    with transaction(rt.engine) as tx:
+        calls.record(tx, call_id, reply=reply, cost=cost, settled=_settled(settlement), now=runtime.now())
+        attempts.save_units(tx, chain.attempt.id, call_id, fresh)
         if chain.outline is None and settlement.outline is not None:
-            await attempts.save_outline(tx, chain.attempt.id, settlement.outline)
+            attempts.save_outline(tx, chain.attempt.id, settlement.outline)
         if settlement.closing is not None:
-            await attempts.save_closing(tx, chain.attempt.id, settlement.closing)
+            attempts.save_closing(tx, chain.attempt.id, settlement.closing)
     chain.outline = chain.outline or settlement.outline
     chain.closing = settlement.closing or chain.closing
     chain.units |= {unit.unit_id: unit for unit in fresh}

@@ -18,29 +18,29 @@ from throughline.domain.source import Source
 async def check_attempt(attempt_id: AttemptId) -> None:
     """Verify the attempt's own units and store what was found."""
     rt = runtime.current()
-    async with reading(rt.engine) as tx:
-        attempt = await attempts.get(tx, attempt_id)
-        job = await jobs.get(tx, attempt.job_id)
-        output = await load_output(tx, attempt, job)
-        own = await attempts.unit_ids(tx, attempt_id)
-        sources = await jobs.documents(tx, job.id)
+    with reading(rt.engine) as tx:
+        attempt = attempts.get(tx, attempt_id)
+        job = jobs.get(tx, attempt.job_id)
+        output = load_output(tx, attempt, job)
+        own = attempts.unit_ids(tx, attempt_id)
+        sources = jobs.documents(tx, job.id)
     if output is None:
         return
     found = completeness(output.outline, output.units, closing=output.closing is not None)
     quotes = check_quotes(output, own, sources)
-    async with transaction(rt.engine) as tx:
-        await checks.save(tx, attempt_id, results=[_row(found)], quotes=quotes, now=runtime.now())
+    with transaction(rt.engine) as tx:
+        checks.save(tx, attempt_id, results=[_row(found)], quotes=quotes, now=runtime.now())
 
 
-async def load_output(tx: Tx, attempt: Attempt, job: Job) -> Output | None:
+def load_output(tx: Tx, attempt: Attempt, job: Job) -> Output | None:
     """The attempt's output, with the units of the attempt that it continues; None without an outline."""
     if attempt.outline is None:
         return None
     return Output(
         title=job.title,
         outline=attempt.outline,
-        units=await attempts.written_units(tx, attempt, job.spec.kind),
-        closing=await attempts.closing(tx, attempt, job.spec.kind),
+        units=attempts.written_units(tx, attempt, job.spec.kind),
+        closing=attempts.closing(tx, attempt, job.spec.kind),
     )
 
 

@@ -17,21 +17,21 @@ from throughline.errors import BudgetExceeded, ThroughlineError
 async def conclude(job_id: JobId) -> JobReport:
     """Give the job its end from what its attempts brought."""
     rt = runtime.current()
-    async with reading(rt.engine) as tx:
-        report = await reports.job(tx, job_id)
-        ended = {attempt.id: attempt for attempt in await attempts.of_job(tx, job_id)}
+    with reading(rt.engine) as tx:
+        report = reports.job(tx, job_id)
+        ended = {attempt.id: attempt for attempt in attempts.of_job(tx, job_id)}
     status, reason = verdict(report)
     published = published_of(report)
-    async with transaction(rt.engine) as tx:
+    with transaction(rt.engine) as tx:
         for attempt in report.attempts:
             await _remember_size(tx, report, attempt, ended[attempt.id])
         if len(compared := sides(report)) == 2:
             measures = {str(side.path): asdict(side) | {"cost_usd": dollars(side.cost_usd)} for side in compared}
-            await checks.save_comparison(tx, job_id, measures, runtime.now())
+            checks.save_comparison(tx, job_id, measures, runtime.now())
         if published is not None:
-            await jobs.publish(tx, job_id, published)
-        await jobs.set_status(tx, job_id, status, reason=reason, now=runtime.now())
-    return await read_report(job_id)
+            jobs.publish(tx, job_id, published)
+        jobs.set_status(tx, job_id, status, reason=reason, now=runtime.now())
+    return read_report(job_id)
 
 
 def verdict(report: JobReport) -> tuple[JobStatus, str | None]:
@@ -47,22 +47,22 @@ def verdict(report: JobReport) -> tuple[JobStatus, str | None]:
 @step
 async def start(job_id: JobId) -> None:
     """The job is being worked on."""
-    async with transaction(runtime.current().engine) as tx:
-        await jobs.set_status(tx, job_id, JobStatus.RUNNING, now=runtime.now())
+    with transaction(runtime.current().engine) as tx:
+        jobs.set_status(tx, job_id, JobStatus.RUNNING, now=runtime.now())
 
 
 @step
 async def fail(job_id: JobId, error: ThroughlineError) -> None:
     """Stop the job where it is; what is paid for is kept, and the same command goes on from there."""
     status = JobStatus.BUDGET if isinstance(error, BudgetExceeded) else JobStatus.FAILED
-    async with transaction(runtime.current().engine) as tx:
-        await jobs.set_status(tx, job_id, status, reason=str(error), now=runtime.now())
+    with transaction(runtime.current().engine) as tx:
+        jobs.set_status(tx, job_id, status, reason=str(error), now=runtime.now())
 
 
-async def read_report(job_id: JobId) -> JobReport:
+def read_report(job_id: JobId) -> JobReport:
     """The job as the ledger has it."""
-    async with reading(runtime.current().engine) as tx:
-        return await reports.job(tx, job_id)
+    with reading(runtime.current().engine) as tx:
+        return reports.job(tx, job_id)
 
 
 async def _remember_size(tx: Tx, report: JobReport, told: AttemptReport, attempt: Attempt) -> None:
@@ -71,7 +71,7 @@ async def _remember_size(tx: Tx, report: JobReport, told: AttemptReport, attempt
     cut = told.status is AttemptStatus.SHORT and told.stop_reason is not None
     if report.plan is None or not (whole or cut):
         return
-    await attempts.save_calibration(
+    attempts.save_calibration(
         tx,
         attempt,
         report.spec,

@@ -83,13 +83,13 @@ def price_of(model_id: str, usage: Usage, *, batch: bool) -> Price:
     return price(usage, model_id, batch=batch, at=runtime.now(), unlisted=unlisted)
 
 
-async def load(job_id: JobId) -> JobContext:
+def load(job_id: JobId) -> JobContext:
     """The context of a planned job."""
     rt = runtime.current()
-    async with reading(rt.engine) as tx:
-        job = await jobs.get(tx, job_id)
-        plan = await jobs.plan(tx, job_id)
-        sources = await jobs.documents(tx, job_id)
+    with reading(rt.engine) as tx:
+        job = jobs.get(tx, job_id)
+        plan = jobs.plan(tx, job_id)
+        sources = jobs.documents(tx, job_id)
     if plan is None:
         raise LookupError(f"job {job_id} is not planned")
     return JobContext(job=job, plan=plan, sources=sources, model=rt.settings.find_model(job.spec.model))

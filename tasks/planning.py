@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from storage import jobs
-from storage.engine import reading
-from storage.jobs import Job
 from tasks import context, runtime
 from tasks.step import step
 from throughline import tokenizer
@@ -32,7 +29,7 @@ class Planned:
 @step
 async def load_plan(job_id: JobId) -> Plan:
     """The plan by which the job runs; it was stored with the job."""
-    return (await context.load(job_id)).plan
+    return (context.load(job_id)).plan
 
 
 async def plan_sources(
@@ -71,14 +68,6 @@ def structural_outline(spec: JobSpec, sources: Sequence[Source]) -> Outline | No
     if spec.kind is Kind.CODE_REVIEW:
         return outlining.code_review_outline(sources, size, tokenizer.count)
     return outlining.summary_outline(sources, size, tokenizer.count)
-
-
-async def load_outline(job: Job) -> Outline | None:
-    """The structural outline of a registered job, the same each time."""
-    rt = runtime.current()
-    async with reading(rt.engine) as tx:
-        sources = await jobs.documents(tx, job.id)
-    return structural_outline(job.spec, sources)
 
 
 async def _endpoint() -> Endpoint:

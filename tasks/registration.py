@@ -35,15 +35,15 @@ async def register(request: Request) -> Job:
     rt = runtime.current()
     found = read(request)
     key = idempotency_key(request, found.sources, simulated=rt.simulated)
-    async with reading(rt.engine) as tx:
-        existing = await jobs.by_key(tx, key)
+    with reading(rt.engine) as tx:
+        existing = jobs.by_key(tx, key)
     if existing is not None:
-        return await _with_limits(existing, request.spec)
+        return _with_limits(existing, request.spec)
     left_out = [(item.name, item.reason) for item in found.left_out]
     rt.claude  # noqa: B018 - raises when there is no key
     planned = await planning.plan_sources(request.spec, found.sources, left_out=left_out)
-    async with transaction(rt.engine) as tx:
-        job = await jobs.register(
+    with transaction(rt.engine) as tx:
+        job = jobs.register(
             tx,
             key=key,
             spec=request.spec,
@@ -53,17 +53,17 @@ async def register(request: Request) -> Job:
             simulated=rt.simulated,
             now=runtime.now(),
         )
-        await jobs.save_plan(tx, job.id, planned.plan, runtime.now())
+        jobs.save_plan(tx, job.id, planned.plan, planned.outline, runtime.now())
         return job
 
 
-async def _with_limits(job: Job, spec: JobSpec) -> Job:
+def _with_limits(job: Job, spec: JobSpec) -> Job:
     """The job under the limits of the newest request, which are no part of what makes it the same job."""
     limits = {name: getattr(spec, name) for name in _LIMITS}
     spec = job.spec.model_copy(update=limits)
-    async with transaction(runtime.current().engine) as tx:
-        await jobs.save_spec(tx, job.id, spec)
-        return await jobs.get(tx, job.id)
+    with transaction(runtime.current().engine) as tx:
+        jobs.save_spec(tx, job.id, spec)
+        return jobs.get(tx, job.id)
 
 
 def read(request: Request) -> SourceSet:

@@ -67,8 +67,8 @@ async def opened(given: Settings | None = None) -> AsyncGenerator[Runtime]:
     async with AsyncExitStack() as stack:
         chosen = given or settings.load()
         engine = connect(chosen.database_url)
-        stack.push_async_callback(engine.dispose)
-        await schema.require_current(engine)
+        stack.callback(engine.dispose)
+        schema.require_current(engine)
         connection = _claude(chosen)
         if connection is not None:
             await stack.enter_async_context(connection)

@@ -7,7 +7,7 @@ from storage.attempts import Attempt
 from storage.calls import Call, Settled
 from storage.engine import Tx, reading, transaction
 from tasks import batches as batch_steps
-from tasks import context, planning, runtime
+from tasks import context, runtime
 from tasks.batches import Intend
 from tasks.context import JobContext
 from tasks.step import step
@@ -28,18 +28,21 @@ _SUBMISSIONS = 2  # an item that errored, expired or was canceled cost nothing a
 async def begin_single_pass(job_id: JobId, role: Role) -> Attempt:
     """The job's single pass of that role."""
     rt = runtime.current()
-    job = await context.load(job_id)
-    outline = await planning.load_outline(job.job)
-    async with transaction(rt.engine) as tx:
-        return await attempts.begin(
-            tx, job_id=job_id, path=Path.SINGLE_PASS, role=role, outline=outline, now=runtime.now()
+    with transaction(rt.engine) as tx:
+        return attempts.begin(
+            tx,
+            job_id=job_id,
+            path=Path.SINGLE_PASS,
+            role=role,
+            outline=jobs.outline(tx, job_id),
+            now=runtime.now(),
         )
 
 
 @step
 async def submit_single_pass(attempt_id: AttemptId) -> BatchId | None:
     """The batch that carries the attempt: the one on its way, or a new one. None when there is no use."""
-    attempt, sent, batch = await _load(attempt_id)
+    attempt, sent, batch = _load(attempt_id)
     if attempt.ended:
         return None
     under_way = batch is not None and batch.state is not BatchState.INGESTED
@@ -49,9 +52,9 @@ async def submit_single_pass(attempt_id: AttemptId) -> BatchId | None:
     if len(unanswered) >= _SUBMISSIONS:
         return None
     try:
-        batch_id = await batch_steps.submit([await intent_of(attempt)])
+        batch_id = await batch_steps.submit([intent_of(attempt)])
     except Rejected as error:
-        await _finish(attempt_id, AttemptStatus.FAILED, reason=str(error))
+        _finish(attempt_id, AttemptStatus.FAILED, reason=str(error))
         return None
     return batch_id if await batch_steps.settle_doubt(batch_id) else await submit_single_pass(attempt_id)
 
@@ -67,10 +70,10 @@ async def ingest_single_pass(attempt_id: AttemptId, batch_id: BatchId) -> Attemp
     """Save the batch's results; the attempt ends unless its item may be sent once more."""
 
     await batch_steps.ingest(batch_id, save_result)
-    attempt, sent, _ = await _load(attempt_id)
+    attempt, sent, _ = _load(attempt_id)
     if not attempt.ended and len([call for call in sent if call.outcome]) >= _SUBMISSIONS:
-        await _finish(attempt_id, AttemptStatus.FAILED, reason=sent[-1].errors[0])
-        attempt, _, _ = await _load(attempt_id)
+        _finish(attempt_id, AttemptStatus.FAILED, reason=sent[-1].errors[0])
+        attempt, _, _ = _load(attempt_id)
     return attempt
 
 
@@ -89,23 +92,23 @@ def compose(job: JobContext, outline: Outline | None) -> Ask:
     )
 
 
-async def _load(attempt_id: AttemptId) -> tuple[Attempt, list[Call], batches.Batch | None]:
-    async with reading(runtime.current().engine) as tx:
-        attempt = await attempts.get(tx, attempt_id)
-        sent = await calls.of_attempt(tx, attempt_id)
-        return attempt, sent, await batches.latest_of(tx, attempt_id)
+def _load(attempt_id: AttemptId) -> tuple[Attempt, list[Call], batches.Batch | None]:
+    with reading(runtime.current().engine) as tx:
+        attempt = attempts.get(tx, attempt_id)
+        sent = calls.of_attempt(tx, attempt_id)
+        return attempt, sent, batches.latest_of(tx, attempt_id)
 
 
-async def intent_of(attempt: Attempt) -> Intend:
+def intent_of(attempt: Attempt) -> Intend:
     """How the attempt's one request is written down as part of a batch."""
-    job = await context.load(attempt.job_id)
+    job = context.load(attempt.job_id)
     wanted = compose(job, attempt.outline)
 
-    async def intend(tx: Tx, batch_id: BatchId) -> tuple[CallId, Ask]:
+    def intend(tx: Tx, batch_id: BatchId) -> tuple[CallId, Ask]:
         rt = runtime.current()
-        left = await calls.remaining_usd(tx, job.job.id, job.budget(), simulated=rt.simulated)
+        left = calls.remaining_usd(tx, job.job.id, job.budget(), simulated=rt.simulated)
         ask = job.within(wanted, left, batch=True)
-        call_id = await calls.intend(
+        call_id = calls.intend(
             tx,
             job_id=job.job.id,
             attempt_id=attempt.id,
@@ -122,44 +125,44 @@ async def intent_of(attempt: Attempt) -> Intend:
     return intend
 
 
-async def save_result(item: ItemResult) -> None:
+def save_result(item: ItemResult) -> None:
     """Settle the call of one result line, once; a line that comes again changes nothing."""
-    async with reading(runtime.current().engine) as tx:
-        call = await calls.get(tx, item.call_id)
+    with reading(runtime.current().engine) as tx:
+        call = calls.get(tx, item.call_id)
         if call is None or call.state is CallState.RECORDED:
             return
-        attempt = await attempts.get(tx, call.attempt_id)
-        job = await jobs.get(tx, attempt.job_id)
+        attempt = attempts.get(tx, call.attempt_id)
+        job = jobs.get(tx, attempt.job_id)
     match item.result:
         case Unanswered() as unanswered:
-            await _save_unanswered(call, unanswered)
+            _save_unanswered(call, unanswered)
         case Reply() as reply:
-            await _save_reply(call, attempt, job.spec, reply)
+            _save_reply(call, attempt, job.spec, reply)
 
 
-async def _save_unanswered(call: Call, result: Unanswered) -> None:
+def _save_unanswered(call: Call, result: Unanswered) -> None:
     said = f"{result.outcome}: {result.error_type}: {result.message}" if result.message else result.outcome
-    async with transaction(runtime.current().engine) as tx:
-        await calls.record_unanswered(tx, call.id, outcome=result.outcome, error=said, now=runtime.now())
+    with transaction(runtime.current().engine) as tx:
+        calls.record_unanswered(tx, call.id, outcome=result.outcome, error=said, now=runtime.now())
         if not result.resendable:
-            await attempts.finish(tx, call.attempt_id, AttemptStatus.FAILED, reason=said, now=runtime.now())
+            attempts.finish(tx, call.attempt_id, AttemptStatus.FAILED, reason=said, now=runtime.now())
 
 
-async def _save_reply(call: Call, attempt: Attempt, spec: JobSpec, reply: Reply) -> None:
+def _save_reply(call: Call, attempt: Attempt, spec: JobSpec, reply: Reply) -> None:
     asked = frozenset(attempt.outline.unit_ids if attempt.outline else ())
     wanted = Wanted(outline=attempt.outline, unit_ids=asked, closing=True)
     settlement = settle(reply, spec.kind, wanted)
     status, reason = judge(reply, settlement)
     settled = Settled(delivered=settlement.delivered, errors=settlement.errors, wasted_tokens=settlement.wasted_tokens)
     cost = context.price_of(spec.model, reply.usage, batch=True)
-    async with transaction(runtime.current().engine) as tx:
-        await calls.record(tx, call.id, reply=reply, cost=cost, settled=settled, now=runtime.now())
-        await attempts.save_units(tx, attempt.id, call.id, settlement.units)
+    with transaction(runtime.current().engine) as tx:
+        calls.record(tx, call.id, reply=reply, cost=cost, settled=settled, now=runtime.now())
+        attempts.save_units(tx, attempt.id, call.id, settlement.units)
         if attempt.outline is None and settlement.outline is not None:
-            await attempts.save_outline(tx, attempt.id, settlement.outline)
+            attempts.save_outline(tx, attempt.id, settlement.outline)
         if settlement.closing is not None:
-            await attempts.save_closing(tx, attempt.id, settlement.closing)
-        await attempts.finish(tx, attempt.id, status, stop_reason=reply.stop_reason, reason=reason, now=runtime.now())
+            attempts.save_closing(tx, attempt.id, settlement.closing)
+        attempts.finish(tx, attempt.id, status, stop_reason=reply.stop_reason, reason=reason, now=runtime.now())
 
 
 def judge(reply: Reply, settlement: Settlement) -> tuple[AttemptStatus, str | None]:
@@ -176,6 +179,6 @@ def judge(reply: Reply, settlement: Settlement) -> tuple[AttemptStatus, str | No
     return AttemptStatus.SHORT, f"stopped by {reply.stop_reason} without {' and '.join(lacking)}"
 
 
-async def _finish(attempt_id: AttemptId, status: AttemptStatus, *, reason: str) -> None:
-    async with transaction(runtime.current().engine) as tx:
-        await attempts.finish(tx, attempt_id, status, reason=reason, now=runtime.now())
+def _finish(attempt_id: AttemptId, status: AttemptStatus, *, reason: str) -> None:
+    with transaction(runtime.current().engine) as tx:
+        attempts.finish(tx, attempt_id, status, reason=reason, now=runtime.now())

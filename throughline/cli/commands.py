@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -99,17 +100,21 @@ def cli() -> None:
     """Long document jobs on Claude: one 300K-token batch request or a chunked chain, one ledger for both."""
 
 
+def _one_of(values: type[StrEnum]) -> click.Choice[str]:
+    return click.Choice([str(value) for value in values])
+
+
 def _job_options(command: Callable[..., Any]) -> Callable[..., Any]:  # Any: click decorates any function
     options = [
         click.argument("sources", nargs=-1, required=True),
-        click.option("--kind", type=click.Choice([str(choice) for choice in Kind]), required=True, help="What to write."),
-        click.option("--path", type=click.Choice([str(choice) for choice in PathChoice]), default="auto", show_default=True),
-        click.option("--depth", type=click.Choice([str(choice) for choice in Depth]), default="standard", show_default=True),
+        click.option("--kind", type=_one_of(Kind), required=True, help="What to write."),
+        click.option("--path", type=_one_of(PathChoice), default="auto", show_default=True),
+        click.option("--depth", type=_one_of(Depth), default="standard", show_default=True),
         click.option("--instructions", default="", help="Wishes in your own words; the question of a report."),
         click.option("--model", help="A Claude model id; THROUGHLINE_MODEL by default."),
         click.option("--budget-usd", metavar="USD", help="The most that this job may cost."),
         click.option("--deadline", metavar="TIME", help="When it must be done: 45m, 2h, 1d."),
-        click.option("--review", type=click.Choice([str(choice) for choice in ReviewMode]), default="auto", show_default=True),
+        click.option("--review", type=_one_of(ReviewMode), default="auto", show_default=True),
         click.option("--simulate", is_flag=True, help="Use the local stand-in for the API; no key, no cost."),
         click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout."),
     ]
@@ -132,13 +137,13 @@ async def _run(options: Options, *, again: bool) -> int:
         job = await registration.register(options.request(rt.settings, again=again))
         if job.ended and job.status in (JobStatus.DONE, JobStatus.ESCALATED):
             click.echo("This job is finished already; --again starts it anew.", err=True)
-            return _tell(await read_report(job.id), options)
+            return _tell(read_report(job.id), options)
         plan = await planning.load_plan(job.id)
         if not options.as_json:
             display.plan(plan)
         async with progress.shown(rt.engine, job.id, units=plan.size.units, quiet=options.as_json):
             await _carry_out(job.id)
-        return _tell(await read_report(job.id), options)
+        return _tell(read_report(job.id), options)
 
 
 async def _carry_out(job_id: JobId) -> None:
@@ -196,7 +201,7 @@ def show(job: str, as_json: bool) -> int:
 
 async def _show(wanted: str, *, as_json: bool) -> int:
     async with _opened() as rt:
-        report = await read_report(await _find(rt, wanted))
+        report = read_report(await _find(rt, wanted))
         if as_json:
             click.echo(json.dumps(to_json(report)))
             return 0
@@ -218,8 +223,8 @@ def list_jobs(limit: int, as_json: bool) -> int:
 
 async def _list(limit: int, *, as_json: bool) -> int:
     async with _opened() as rt:
-        async with reading(rt.engine) as tx:
-            found = [await reports.job(tx, job_id) for job_id in await jobs.recent(tx, limit)]
+        with reading(rt.engine) as tx:
+            found = [reports.job(tx, job_id) for job_id in jobs.recent(tx, limit)]
         if as_json:
             click.echo(json.dumps({"jobs": [to_json(report) for report in found]}))
         elif found:
@@ -232,7 +237,11 @@ async def _list(limit: int, *, as_json: bool) -> int:
 @cli.command()
 @click.argument("job")
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=FilePath))
-@click.option("--path", type=click.Choice([str(choice) for choice in Path]), help="The output of that path; the published one by default.")
+@click.option(
+    "--path",
+    type=_one_of(Path),
+    help="The output of that path; the published one by default.",
+)
 def export(job: str, output: FilePath, path: str | None) -> int:
     """Write a job's output to FILE.md or FILE.json."""
     if output.suffix not in (".md", ".json"):
@@ -242,15 +251,15 @@ def export(job: str, output: FilePath, path: str | None) -> int:
 
 async def _export(wanted: str, file: FilePath, path: Path | None) -> int:
     async with _opened() as rt:
-        report = await read_report(await _find(rt, wanted))
+        report = read_report(await _find(rt, wanted))
         fitting = [a for a in report.attempts if path is None or path_of(a, report) is path]
         published = [a for a in fitting if a.id == report.published_attempt_id]
         candidates = published or (fitting[-1:] if path is not None else [])
         if not candidates:
             raise BadInput(f"Job {report.id} has no output to export: it is {report.status}. See: throughline show")
-        async with reading(rt.engine) as tx:
-            job = await jobs.get(tx, report.id)
-            output = await load_output(tx, await attempts.get(tx, candidates[0].id), job)
+        with reading(rt.engine) as tx:
+            job = jobs.get(tx, report.id)
+            output = load_output(tx, attempts.get(tx, candidates[0].id), job)
     if output is None:
         raise BadInput(f"The {candidates[0].path} attempt of job {report.id} wrote nothing.")
     text = json.dumps(document.to_json(output), indent=2) if file.suffix == ".json" else document.to_markdown(output)
@@ -281,9 +290,9 @@ async def _upgrade() -> int:
     url = settings.load().database_url
     engine = connect(url)
     try:
-        await schema.upgrade(engine)
+        schema.upgrade(engine)
     finally:
-        await engine.dispose()
+        engine.dispose()
     click.echo(f"{parse_url(url).render_as_string(hide_password=True)} is at version {schema.REVISION}.")
     return 0
 
@@ -324,8 +333,8 @@ def _beside(database_url: str) -> FilePath:
 
 
 async def _find(rt: runtime.Runtime, wanted: str) -> JobId:
-    async with reading(rt.engine) as tx:
-        found = await jobs.matching(tx, wanted)
+    with reading(rt.engine) as tx:
+        found = jobs.matching(tx, wanted)
     if not found:
         raise BadInput(f"There is no job {wanted!r}. See: throughline list")
     if len(found) > 1:

@@ -34,8 +34,8 @@ async def shown(engine: Engine, job_id: JobId, *, units: int, quiet: bool) -> As
 async def _watch(engine: Engine, job_id: JobId, units: int, live: Live) -> None:
     started = time.monotonic()
     while True:
-        async with reading(engine) as tx:
-            now = await reports.progress(tx, job_id)
+        with reading(engine) as tx:
+            now = reports.progress(tx, job_id)
         live.update(
             f"{now.units_written} units written (outline of {units}), {now.calls_done} calls done, "
             f"{now.calls_open} open, {now.output_tokens:,} output tokens, ${now.cost_usd:.4f}, "

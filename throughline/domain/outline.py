@@ -1,6 +1,10 @@
 """The outline: the ordered list of units an output must contain, and the contract between both paths."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from throughline.domain.source import Span
 
@@ -40,3 +44,16 @@ class Outline:
 def unit_id(position: int) -> str:
     """The id of the unit at that position, counted from 1: `u001`, `u002`, ..."""
     return f"u{position:03d}"
+
+
+_ADAPTER = TypeAdapter(Outline)
+
+
+def to_json(outline: Outline) -> dict[str, Any]:
+    """The outline as JSON values, for the ledger."""
+    return _ADAPTER.dump_python(outline, mode="json")
+
+
+def from_json(data: Mapping[str, Any]) -> Outline:
+    """The outline as it was stored."""
+    return _ADAPTER.validate_python(data)

@@ -7,10 +7,12 @@ twice. A price that is not known is `CostUnknown`, never zero.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import cache
 
 import genai_prices
+import genai_prices.types
 
 from throughline.errors import CostUnknown
 
@@ -53,6 +55,19 @@ class Usage:
         )
 
 
+# Every token category, below and above the prompt length at which a price band may change.
+_SAMPLES = tuple(
+    Usage(
+        input_tokens=tokens,
+        output_tokens=tokens,
+        cache_read_tokens=tokens,
+        cache_write_5m_tokens=tokens,
+        cache_write_1h_tokens=tokens,
+    )
+    for tokens in (1_000, 200_000)
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnlistedPrice:
     """The price of a model of an own endpoint, stated by the person who runs it; zero must be said."""
@@ -74,39 +89,51 @@ def price(usage: Usage, model: str, *, batch: bool, at: datetime, unlisted: Unli
     """The cost of one request in USD. Never price a sum of requests: bands depend on each prompt."""
     if unlisted is not None and unlisted.model == model:
         return _price_unlisted(usage, unlisted)
-    standard = _calculate(usage, model, at, batch=False)
+    prices = _prices(model, at.astimezone(UTC).date(), batch=batch)
+    usd = prices.calc_price(_tokens(usage))["total_price"]
+    if usd <= 0 < usage.prompt_tokens + usage.output_tokens:
+        raise CostUnknown(f"The price table says that {model} costs nothing; nothing is sent.")
+    return Price(usd=usd, row=f"genai-prices {genai_prices.__version__}: {prices}")
+
+
+@cache
+def _prices(model: str, day: date, *, batch: bool) -> genai_prices.types.ModelPrice:
+    """The model's price row of that day; a batch row is compared with half of the standard one first."""
+    found = _look_up(model, day, _SAMPLES[0], batch=batch).model_price
     if not batch:
-        return standard
-    discounted = _calculate(usage, model, at, batch=True)
-    if discounted.usd * 2 != standard.usd:
-        raise CostUnknown(
-            f"The price table has no batch price for {model}: {discounted.usd} USD is not half of "
-            f"{standard.usd} USD. Nothing is sent."
+        return found
+    for sample in _SAMPLES:
+        standard = _look_up(model, day, sample, batch=False).total_price
+        discounted = _look_up(model, day, sample, batch=True).total_price
+        if discounted * 2 != standard:
+            raise CostUnknown(
+                f"The price table has no batch price for {model}: {discounted} USD is not half of "
+                f"{standard} USD. Nothing is sent."
+            )
+    return found
+
+
+def _look_up(model: str, day: date, usage: Usage, *, batch: bool) -> genai_prices.types.PriceCalculation:
+    try:
+        return genai_prices.calc_price(
+            _tokens(usage),
+            model,
+            provider_id="anthropic",
+            genai_request_timestamp=datetime.combine(day, time(12), UTC),
+            price_context={"processing": "batch"} if batch else None,
         )
-    return discounted
+    except LookupError:
+        raise CostUnknown(f"No price is known for {model!r}, so nothing is sent.") from None
 
 
-def _calculate(usage: Usage, model: str, at: datetime, *, batch: bool) -> Price:
-    tokens = genai_prices.Usage(
+def _tokens(usage: Usage) -> genai_prices.Usage:
+    return genai_prices.Usage(
         input_tokens=usage.prompt_tokens,
         cache_read_tokens=usage.cache_read_tokens,
         cache_write_tokens=usage.cache_write_tokens,
         cache_write_1h_tokens=usage.cache_write_1h_tokens,
         output_tokens=usage.output_tokens,
     )
-    try:
-        result = genai_prices.calc_price(
-            tokens,
-            model,
-            provider_id="anthropic",
-            genai_request_timestamp=at.astimezone(UTC),
-            price_context={"processing": "batch"} if batch else None,
-        )
-    except LookupError:
-        raise CostUnknown(f"No price is known for {model!r}, so nothing is sent.") from None
-    if result.total_price <= 0 < usage.prompt_tokens + usage.output_tokens:
-        raise CostUnknown(f"The price table says that {model} costs nothing; nothing is sent.")
-    return Price(usd=result.total_price, row=f"genai-prices {genai_prices.__version__}: {result.model_price}")
 
 
 def _price_unlisted(usage: Usage, unlisted: UnlistedPrice) -> Price:

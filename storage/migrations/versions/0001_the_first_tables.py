@@ -102,6 +102,7 @@ def upgrade() -> None:
         "plans",
         sa.Column("job_id", sa.String(length=36), nullable=False),
         sa.Column("plan", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("outline", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_plans_job_id_jobs")),
         sa.PrimaryKeyConstraint("job_id", name=op.f("pk_plans")),

@@ -1,0 +1,95 @@
+"""Fixtures for every suite: a simulator, databases, and an environment that no developer's settings reach."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Before anything imports Prefect, which reads its settings once. The real key is set aside for tests/contract.
+_PREFECT_HOME = tempfile.mkdtemp(prefix="throughline-prefect-")
+_REAL_API_KEY = os.environ.pop("ANTHROPIC_API_KEY", None)
+for _name in [name for name in os.environ if name.startswith(("ANTHROPIC_", "PREFECT_", "THROUGHLINE_"))]:
+    del os.environ[_name]
+os.environ |= {
+    "PREFECT_HOME": _PREFECT_HOME,
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+}
+
+from storage import schema  # noqa: E402
+from storage.engine import connect  # noqa: E402
+from tests.servers import Postgres, Simulator, running_postgres, running_simulator  # noqa: E402
+
+
+def pytest_unconfigure() -> None:
+    """Take Prefect's home away again."""
+    shutil.rmtree(_PREFECT_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def real_api_key() -> str | None:
+    """The key with which pytest was started; no test but those marked `real_api` may use it."""
+    return _REAL_API_KEY
+
+
+@pytest.fixture(scope="session")
+def _simulator() -> Iterator[Simulator]:
+    with running_simulator("--batch-seconds", "0") as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(_simulator: Simulator) -> Simulator:
+    """A clean simulator whose batches end at the first look."""
+    _simulator.reset()
+    return _simulator
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for the whole run."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def _migrated_postgres(postgres: Postgres) -> Iterator[str]:
+    with postgres.database() as name:
+        _migrate(postgres.url(name))
+        yield name
+
+
+def _migrate(url: str) -> None:
+    engine = connect(url)
+    schema.upgrade(engine)
+    engine.dispose()  # else a copy of the file would lack what is still in its log
+
+
+@pytest.fixture
+def sqlite_url(_migrated_sqlite: Path, tmp_path: Path) -> str:
+    """A fresh ledger in a SQLite file."""
+    return f"sqlite:///{shutil.copyfile(_migrated_sqlite, tmp_path / 'throughline.db')}"
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres, _migrated_postgres: str) -> Iterator[str]:
+    """A fresh ledger on a real PostgreSQL server."""
+    with postgres.database(template=_migrated_postgres) as name:
+        yield postgres.url(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh ledger, empty and at the newest version: once on SQLite, once on PostgreSQL."""
+    return request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
