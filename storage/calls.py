@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Row, case, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, bindparam, case, func, insert, select, text, update
 
 from storage import ids
 from storage.engine import Tx
@@ -26,6 +26,8 @@ from throughline.errors import ThroughlineError
 
 _LINK = TypeAdapter(Link)
 _BUDGET_LOCK = 7_266_143  # any constant: one advisory lock for the day's budget on PostgreSQL
+
+_SETTLE = update(calls).where(calls.c.id == bindparam("call"), calls.c.state.in_(call_sources(CallState.RECORDED)))
 
 
 class IllegalMove(ThroughlineError):
@@ -80,22 +82,21 @@ def intend(
 ) -> CallId:
     """Commit to one request before it leaves, reserving the most that it can cost."""
     call_id = CallId(ids.new_id())
-    tx.execute(
-        insert(calls).values(
-            id=call_id,
-            job_id=job_id,
-            attempt_id=attempt_id,
-            batch_id=batch_id,
-            link=_LINK.dump_python(link, mode="json"),
-            state=state,
-            fingerprint=ask.fingerprint,
-            model=ask.model,
-            max_tokens=ask.max_tokens,
-            reserved_usd=reserved_usd,
-            simulated=simulated,
-            intended_at=now,
-        )
-    )
+    row = {
+        "id": call_id,
+        "job_id": job_id,
+        "attempt_id": attempt_id,
+        "batch_id": batch_id,
+        "link": _LINK.dump_python(link, mode="json"),
+        "state": state,
+        "fingerprint": ask.fingerprint,
+        "model": ask.model,
+        "max_tokens": ask.max_tokens,
+        "reserved_usd": reserved_usd,
+        "simulated": simulated,
+        "intended_at": now,
+    }
+    tx.execute(insert(calls), row)
     return call_id
 
 
@@ -133,29 +134,27 @@ def _lock(tx: Tx, job_id: JobId | None) -> None:
 def record(tx: Tx, call_id: CallId, *, reply: Reply, cost: Price, settled: Settled, now: datetime) -> bool:
     """Settle a call with its answer. False when it was settled before: the same result may come twice."""
     usage = reply.usage
-    moved = tx.execute(
-        update(calls)
-        .where(calls.c.id == call_id, calls.c.state.in_(call_sources(CallState.RECORDED)))
-        .values(
-            state=CallState.RECORDED,
-            outcome="answered",
-            received_at=now,
-            stop_reason=reply.stop_reason,
-            request_id=reply.request_id,
-            response_text=reply.text,
-            usage=reply.raw_usage,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            thinking_tokens=usage.thinking_tokens,
-            cache_read_tokens=usage.cache_read_tokens,
-            cache_write_tokens=usage.cache_write_tokens,
-            wasted_tokens=settled.wasted_tokens,
-            cost_usd=cost.usd,
-            price_row=cost.row,
-            delivered=list(settled.delivered),
-            errors=list(settled.errors),
-        )
-    )
+    values = {
+        "call": call_id,
+        "state": CallState.RECORDED,
+        "outcome": "answered",
+        "received_at": now,
+        "stop_reason": reply.stop_reason,
+        "request_id": reply.request_id,
+        "response_text": reply.text,
+        "usage": reply.raw_usage,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "thinking_tokens": usage.thinking_tokens,
+        "cache_read_tokens": usage.cache_read_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+        "wasted_tokens": settled.wasted_tokens,
+        "cost_usd": cost.usd,
+        "price_row": cost.row,
+        "delivered": list(settled.delivered),
+        "errors": list(settled.errors),
+    }
+    moved = tx.execute(_SETTLE, values)
     if moved.rowcount == 0:
         _must_be(tx, call_id, CallState.RECORDED)
     return moved.rowcount == 1

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -21,6 +22,7 @@ from throughline.errors import BadInput
 
 BUSY_TIMEOUT_MS = 30_000
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+_JSON: Any = {"json_serializer": lambda value: orjson.dumps(value).decode(), "json_deserializer": orjson.loads}
 
 Tx = Connection
 
@@ -33,6 +35,7 @@ def connect(url: str, *, name: str = "throughline") -> Engine:
     return create_engine(
         parsed,
         pool_pre_ping=True,
+        **_JSON,
         connect_args={"application_name": name},
     )
 
@@ -60,7 +63,7 @@ def _unusable(url: str) -> str:
 def _connect_sqlite(url: URL) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url)
+    engine = create_engine(url, **_JSON)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

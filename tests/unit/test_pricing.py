@@ -115,19 +115,15 @@ def test_output_alone_does_not_move_haiku_into_the_high_band():
 
 
 @pytest.mark.parametrize(
-    ("at", "per_million"),
+    ("at", "expected"),
     [
-        pytest.param(datetime(2026, 10, 6, 12, tzinfo=UTC), "0.20", id="the day before"),
-        pytest.param(datetime(2026, 10, 7, 12, tzinfo=UTC), "0.10", id="the day of the cut"),
+        pytest.param(datetime(2026, 3, 12, 12, tzinfo=UTC), "3", id="before the long-context premium ended"),
+        pytest.param(datetime(2026, 3, 13, 12, tzinfo=UTC), "1.5", id="after it ended"),
+        pytest.param(datetime(2026, 3, 12, 23, tzinfo=timezone(-timedelta(hours=7))), "1.5", id="the day is UTC's"),
     ],
 )
-def test_a_request_costs_what_its_day_said(at: datetime, per_million: str):
-    assert usd(Usage(cache_read_tokens=1_000_000), "claude-sonnet-5-5", at=at) == Decimal(per_million)
-
-
-def test_the_day_is_that_of_utc():
-    late_in_los_angeles = datetime(2026, 10, 6, 23, tzinfo=timezone(-timedelta(hours=7)))
-    assert usd(Usage(cache_read_tokens=1_000_000), "claude-sonnet-5-5", at=late_in_los_angeles) == Decimal("0.10")
+def test_a_request_costs_what_its_day_said(at: datetime, expected: str):
+    assert usd(Usage(input_tokens=300_000), "claude-opus-4-6", at=at) == Decimal(expected)
 
 
 @settings(max_examples=50)

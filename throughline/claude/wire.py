@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from throughline.domain.ask import Ask, Document, Reply, StopReason
+from throughline.domain.output import answer_schema
 from throughline.domain.pricing import Usage
 
 # Any, throughout this module: request parameters and raw usage are JSON.
@@ -18,8 +19,8 @@ def params(ask: Ask, *, cache_ttl: str) -> dict[str, Any]:
         "messages": [{"role": "user", "content": list(_content(ask, cache_ttl))}],
     }
     output_config: dict[str, Any] = {}
-    if ask.schema is not None:
-        output_config["format"] = {"type": "json_schema", "schema": ask.schema}
+    if ask.structured:
+        output_config["format"] = {"type": "json_schema", "schema": answer_schema(ask.kind)}
     if ask.effort is not None:
         output_config["effort"] = str(ask.effort)
     if output_config:

@@ -8,9 +8,11 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from throughline.domain.job import CallId, Effort, Kind
+from throughline.domain.output import answer_schema
 from throughline.domain.pricing import Usage
 
 
@@ -24,14 +26,17 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """One request. The documents stand first so that a shared prefix can be cached."""
+    """One request. The documents stand first so that a shared prefix can be cached.
+
+    `structured` sends the kind's schema as an output format; without it the instruction carries the schema.
+    """
 
     model: str
     kind: Kind
     system: str = field(repr=False)
     documents: tuple[Document, ...]
     instruction: str = field(repr=False)
-    schema: dict[str, Any] | None = field(repr=False)  # Any: a JSON schema; None where it is in the prompt
+    structured: bool
     max_tokens: int
     effort: Effort | None
     cache_documents: bool
@@ -40,9 +45,15 @@ class Ask:
     def fingerprint(self) -> str:
         """sha256 over everything that decides the answer, in hex."""
         documents = [[d.title, hashlib.sha256(d.text.encode()).hexdigest()] for d in self.documents]
-        parts = [self.model, self.system, documents, self.instruction, self.schema, self.max_tokens]
+        schema = _schema_digest(self.kind) if self.structured else None
+        parts = [self.model, self.system, documents, self.instruction, schema, self.max_tokens]
         parts += [self.effort, self.cache_documents]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@cache
+def _schema_digest(kind: Kind) -> str:
+    return hashlib.sha256(json.dumps(answer_schema(kind)).encode()).hexdigest()
 
 
 class StopReason(StrEnum):

@@ -64,7 +64,7 @@ _SAMPLES = tuple(
         cache_write_5m_tokens=tokens,
         cache_write_1h_tokens=tokens,
     )
-    for tokens in (1_000, 200_000)
+    for tokens in (1_000, 25_000, 200_000)
 )
 
 
@@ -89,28 +89,69 @@ def price(usage: Usage, model: str, *, batch: bool, at: datetime, unlisted: Unli
     """The cost of one request in USD. Never price a sum of requests: bands depend on each prompt."""
     if unlisted is not None and unlisted.model == model:
         return _price_unlisted(usage, unlisted)
-    prices = _prices(model, at.astimezone(UTC).date(), batch=batch)
-    usd = prices.calc_price(_tokens(usage))["total_price"]
+    rates = _rates(model, at.astimezone(UTC).date(), batch=batch)
+    usd = rates.usd(usage)
     if usd <= 0 < usage.prompt_tokens + usage.output_tokens:
         raise CostUnknown(f"The price table says that {model} costs nothing; nothing is sent.")
-    return Price(usd=usd, row=f"genai-prices {genai_prices.__version__}: {prices}")
+    return Price(usd=usd, row=rates.row)
+
+
+_Rate = Decimal | genai_prices.types.TieredPrices | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rates:
+    """A model's price row of one day, in USD a million tokens; a tier holds for a whole request."""
+
+    input: _Rate
+    output: _Rate
+    cache_read: _Rate
+    cache_write_5m: _Rate
+    cache_write_1h: _Rate
+    row: str
+
+    def usd(self, usage: Usage) -> Decimal:
+        """The cost of one request."""
+        prompt = usage.prompt_tokens
+        return (
+            usage.input_tokens * _at(self.input, prompt)
+            + usage.output_tokens * _at(self.output, prompt)
+            + usage.cache_read_tokens * _at(self.cache_read, prompt)
+            + usage.cache_write_5m_tokens * _at(self.cache_write_5m, prompt)
+            + usage.cache_write_1h_tokens * _at(self.cache_write_1h, prompt)
+        ) / _MILLION
+
+
+def _at(rate: _Rate, prompt_tokens: int) -> Decimal:
+    if isinstance(rate, genai_prices.types.TieredPrices):
+        reached = [tier.price for tier in rate.tiers if prompt_tokens > tier.start]
+        return reached[-1] if reached else rate.base
+    return rate or Decimal(0)
 
 
 @cache
-def _prices(model: str, day: date, *, batch: bool) -> genai_prices.types.ModelPrice:
-    """The model's price row of that day; a batch row is compared with half of the standard one first."""
+def _rates(model: str, day: date, *, batch: bool) -> _Rates:
+    """The rates, read once a day and proved on samples: they give the package's own results, and a batch
+    costs half of the standard price."""
     found = _look_up(model, day, _SAMPLES[0], batch=batch).model_price
-    if not batch:
-        return found
+    rates = _Rates(
+        input=found.input_mtok,
+        output=found.output_mtok,
+        cache_read=found.cache_read_mtok,
+        cache_write_5m=found.cache_write_mtok,
+        cache_write_1h=found.cache_write_1h_mtok,
+        row=f"genai-prices {genai_prices.__version__}: {found}",
+    )
     for sample in _SAMPLES:
+        calculated = _look_up(model, day, sample, batch=batch).total_price
         standard = _look_up(model, day, sample, batch=False).total_price
-        discounted = _look_up(model, day, sample, batch=True).total_price
-        if discounted * 2 != standard:
+        if calculated != rates.usd(sample) or calculated * (2 if batch else 1) != standard:
             raise CostUnknown(
-                f"The price table has no batch price for {model}: {discounted} USD is not half of "
-                f"{standard} USD. Nothing is sent."
+                f"The price table is not understood for {model}{' in a batch' if batch else ''}: "
+                f"{rates.usd(sample)} and {calculated} USD for the same request, {standard} USD outside a batch. "
+                "Nothing is sent."
             )
-    return found
+    return rates
 
 
 def _look_up(model: str, day: date, usage: Usage, *, batch: bool) -> genai_prices.types.PriceCalculation:

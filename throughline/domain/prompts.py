@@ -75,11 +75,10 @@ def compose(
     cache_documents: bool,
 ) -> Ask:
     """The request for one instruction."""
-    schema = answer_schema(spec.kind)
     if schema_in_prompt:
         instruction += (
             "\n\nAnswer with one JSON object and nothing else, valid under this JSON schema:\n"
-            f"<json_schema>{dumps(schema)}</json_schema>"
+            f"<json_schema>{dumps(answer_schema(spec.kind))}</json_schema>"
         )
     return Ask(
         model=spec.model,
@@ -87,7 +86,7 @@ def compose(
         system=system_text(spec.kind),
         documents=documents,
         instruction=instruction,
-        schema=None if schema_in_prompt else schema,
+        structured=not schema_in_prompt,
         max_tokens=max_tokens,
         effort=spec.effort if model.takes_effort else None,
         cache_documents=cache_documents,

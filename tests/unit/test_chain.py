@@ -1,0 +1,298 @@
+"""Which links a chain sends next, and that it ends whatever the answers are."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from throughline.domain.chain import (
+    ChainState,
+    Finished,
+    Link,
+    LinkKind,
+    PartLimits,
+    PastLink,
+    Stuck,
+    next_links,
+)
+from throughline.domain.outline import Outline, OutlineUnit
+from throughline.domain.source import Span
+
+THREE = PartLimits(units=3, source_characters=1_000)
+ALL = ("u1", "u2", "u3", "u4", "u5", "u6", "u7")
+
+
+def outline(*ids: str, characters: int = 10) -> Outline:
+    return Outline(
+        units=tuple(
+            OutlineUnit(id=unit_id, heading=f"Heading {unit_id}", spans=(Span(source="a", start=0, end=characters),))
+            for unit_id in ids
+        )
+    )
+
+
+def state(
+    planned: Outline | None, *past: PastLink, written: tuple[str, ...] = (), closing_written: bool = False
+) -> ChainState:
+    return ChainState(outline=planned, written=frozenset(written), closing_written=closing_written, past=past)
+
+
+def part(*ids: str, kind: LinkKind = LinkKind.PART) -> Link:
+    return Link(kind=kind, unit_ids=ids)
+
+
+def ended(link: Link, *delivered: str, truncated: bool = False, errors: tuple[str, ...] = ()) -> PastLink:
+    return PastLink(link=link, delivered=frozenset(delivered), truncated=truncated, errors=errors)
+
+
+OUTLINE_LINK = Link(kind=LinkKind.OUTLINE, with_outline=True)
+CLOSING_LINK = Link(kind=LinkKind.CLOSING, with_closing=True)
+
+
+def test_a_chain_without_an_outline_asks_for_one():
+    assert next_links(state(None), THREE) == (OUTLINE_LINK,)
+
+
+def test_a_second_request_for_an_outline_shows_the_error():
+    past = ended(OUTLINE_LINK, errors=("no outline",))
+    assert next_links(state(None, past), THREE) == (
+        Link(kind=LinkKind.OUTLINE, with_outline=True, errors=("no outline",)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("errors", "reason"),
+    [
+        pytest.param(("no outline",), "No usable outline after 2 calls. Last problem: no outline.", id="an error"),
+        pytest.param((), "No usable outline after 2 calls. The answers ended early.", id="no error"),
+    ],
+)
+def test_two_unusable_outlines_are_for_a_person(errors: tuple[str, ...], reason: str):
+    past = ended(OUTLINE_LINK, errors=errors)
+    assert next_links(state(None, past, past), THREE) == Stuck(reason=reason)
+
+
+def test_a_small_job_is_one_link_with_its_closing():
+    links = next_links(state(outline("u1", "u2")), THREE)
+    assert links == (Link(kind=LinkKind.PART, unit_ids=("u1", "u2"), with_closing=True),)
+    assert links[0].writes_all
+
+
+def test_a_large_job_is_parts_of_even_size_that_leave_the_closing_for_later():
+    links = next_links(state(outline(*ALL)), THREE)
+    assert links == (part("u1", "u2", "u3"), part("u4", "u5", "u6"), part("u7"))
+    assert not any(link.writes_all for link in links)
+
+
+def test_four_units_are_two_and_two_rather_than_three_and_one():
+    assert next_links(state(outline(*ALL[:4])), THREE) == (part("u1", "u2"), part("u3", "u4"))
+
+
+def test_a_part_carries_no_more_source_text_than_it_may():
+    assert next_links(state(outline("u1", "u2", "u3", characters=500)), THREE) == (part("u1", "u2"), part("u3"))
+
+
+def test_a_unit_with_more_source_text_than_a_part_may_carry_stands_alone():
+    links = next_links(state(outline("u1", "u2", characters=1_001)), THREE)
+    assert links == (part("u1"), part("u2"))
+
+
+@pytest.mark.parametrize("closing_written", [False, True])
+def test_what_a_single_pass_left_is_asked_for_without_the_closing(closing_written: bool):
+    left = state(outline("u1", "u2"), written=("u1",), closing_written=closing_written)
+    assert next_links(left, THREE) == (part("u2"),)
+
+
+def test_a_chain_whose_closing_is_written_does_not_ask_for_it_again():
+    assert next_links(state(outline("u1"), closing_written=True), THREE) == (part("u1"),)
+
+
+def test_units_cut_off_are_continued_half_as_many_at_a_time():
+    past = ended(part("u1", "u2", "u3", "u4"), "u1", truncated=True)
+    assert next_links(state(outline(*ALL[:4]), past, written=("u1",)), THREE) == (
+        part("u2", "u3", kind=LinkKind.CONTINUATION),
+        Link(kind=LinkKind.CONTINUATION, unit_ids=("u4",), generous=True),
+    )
+
+
+def test_units_left_out_by_an_answer_that_ended_early_are_continued_too():
+    past = ended(part("u1", "u2"), "u1")
+    assert next_links(state(outline("u1", "u2"), past, written=("u1",)), THREE) == (
+        Link(kind=LinkKind.CONTINUATION, unit_ids=("u2",), generous=True),
+    )
+
+
+def test_a_unit_continued_alone_gets_room():
+    past = ended(part("u1"), truncated=True)
+    (link,) = links_of(state(outline("u1"), past))
+    assert link.generous
+
+
+def test_a_unit_written_badly_is_repaired_with_its_errors():
+    past = ended(part("u1", "u2"), "u1", errors=("u2: body: must not be empty",))
+    assert next_links(state(outline("u1", "u2"), past, written=("u1",)), THREE) == (
+        Link(kind=LinkKind.REPAIR, unit_ids=("u2",), errors=("u2: body: must not be empty",)),
+    )
+
+
+def test_units_repaired_together_show_each_error_once():
+    pasts = (ended(part("u1"), errors=("same", "one")), ended(part("u2"), errors=("same", "two")))
+    assert next_links(state(outline("u1", "u2"), *pasts), THREE) == (
+        Link(kind=LinkKind.REPAIR, unit_ids=("u1", "u2"), errors=("same", "one", "two")),
+    )
+
+
+def test_an_answer_cut_at_its_limit_is_continued_not_repaired():
+    past = ended(part("u1", "u2"), truncated=True, errors=("the JSON ends before it is complete",))
+    assert next_links(state(outline("u1", "u2"), past), THREE) == tuple(
+        Link(kind=LinkKind.CONTINUATION, unit_ids=(unit_id,), generous=True) for unit_id in ("u1", "u2")
+    )
+
+
+def test_new_units_repairs_and_continuations_go_side_by_side():
+    pasts = (ended(part("u1"), errors=("bad",)), ended(part("u2", "u3"), truncated=True))
+    assert next_links(state(outline("u1", "u2", "u3", "u4"), *pasts), THREE) == (
+        part("u4"),
+        Link(kind=LinkKind.REPAIR, unit_ids=("u1",), errors=("bad",)),
+        Link(kind=LinkKind.CONTINUATION, unit_ids=("u2",), generous=True),
+        Link(kind=LinkKind.CONTINUATION, unit_ids=("u3",), generous=True),
+    )
+
+
+def test_only_the_last_answer_for_a_unit_decides_how_it_is_asked_again():
+    pasts = (ended(part("u1"), errors=("bad",)), ended(part("u1", kind=LinkKind.REPAIR), truncated=True))
+    (link,) = links_of(state(outline("u1"), *pasts))
+    assert link.kind is LinkKind.CONTINUATION
+
+
+def test_a_unit_written_badly_twice_is_for_a_person():
+    past = ended(part("u1"), errors=("bad",))
+    assert next_links(state(outline("u1"), past, past), THREE) == Stuck(
+        reason="Unit u1 (Heading u1) is still missing after 2 calls. Last problem: bad."
+    )
+
+
+def test_a_unit_asked_for_four_times_in_vain_is_for_a_person():
+    past = ended(part("u1"))
+    assert isinstance(next_links(state(outline("u1"), past, past, past), THREE), tuple)
+    assert next_links(state(outline("u1"), past, past, past, past), THREE) == Stuck(
+        reason="Unit u1 (Heading u1) is still missing after 4 calls. The answers ended early."
+    )
+
+
+def test_a_chain_with_all_units_asks_for_the_closing():
+    assert next_links(state(outline("u1"), ended(part("u1"), "u1"), written=("u1",)), THREE) == (CLOSING_LINK,)
+
+
+def test_a_closing_taken_over_needs_no_earlier_link():
+    assert next_links(state(outline("u1"), written=("u1",)), THREE) == (CLOSING_LINK,)
+
+
+def test_a_second_request_for_a_closing_shows_the_error():
+    past = ended(CLOSING_LINK, errors=("overview: must not be empty",))
+    (link,) = links_of(state(outline("u1"), past, written=("u1",)))
+    assert link.errors == ("overview: must not be empty",)
+
+
+def test_two_unusable_closings_are_for_a_person():
+    past = ended(CLOSING_LINK, truncated=True)
+    assert next_links(state(outline("u1"), past, past, written=("u1",)), THREE) == Stuck(
+        reason="No usable closing after 2 calls. The answers ended early."
+    )
+
+
+def test_a_chain_with_units_and_closing_is_finished():
+    assert next_links(state(outline("u1"), written=("u1",), closing_written=True), THREE) == Finished()
+
+
+def links_of(of: ChainState) -> tuple[Link, ...]:
+    step = next_links(of, THREE)
+    assert isinstance(step, tuple)
+    return step
+
+
+MOST_TRIES = 4
+outlines = st.lists(st.integers(0, 700), min_size=1, max_size=12).map(
+    lambda sizes: Outline(
+        units=tuple(
+            OutlineUnit(id=f"u{n}", heading="H", spans=(Span(source="a", start=0, end=size),))
+            for n, size in enumerate(sizes)
+        )
+    )
+)
+some_limits = st.builds(PartLimits, units=st.integers(1, 6), source_characters=st.integers(1, 1_500))
+Answering = Callable[[Link, Outline], tuple[PastLink, bool]]
+
+
+@st.composite
+def answering(draw: st.DrawFn) -> Answering:
+    """Someone who answers links: well, briefly, unusably, or now this and now that."""
+    diligence = draw(st.sampled_from([0.0, 0.3, 0.8, 1.0]))
+    random = draw(st.randoms(use_true_random=False))
+
+    def answer(link: Link, planned: Outline) -> tuple[PastLink, bool]:
+        good = random.random() < diligence
+        asked = link.unit_ids or (planned.unit_ids if link.with_outline and random.random() < 0.2 else ())
+        delivered = frozenset(unit_id for unit_id in asked if good or random.random() < diligence)
+        truncated = not good and random.random() < 0.5
+        errors = () if good or random.random() < 0.5 else (f"error {random.random()}",)
+        return PastLink(link=link, delivered=delivered, truncated=truncated, errors=errors), good
+
+    return answer
+
+
+@settings(max_examples=150)
+@given(outlines, some_limits, answering(), st.booleans(), st.data())
+def test_every_chain_ends_and_never_pays_twice(
+    planned: Outline, limits: PartLimits, answer: Answering, by_model: bool, data: st.DataObject
+):
+    """The whole contract of a chain, walked to its end against any pattern of answers."""
+    written = data.draw(st.frozensets(st.sampled_from(planned.unit_ids))) if not by_model else frozenset[str]()
+    now = ChainState(outline=None if by_model else planned, written=written, closing_written=False)
+    asked: Counter[str] = Counter()
+    links_sent = 0
+    while isinstance(step := next_links(now, limits), tuple):
+        assert step
+        assert_well_formed(step, planned, limits, now.written)
+        asked.update(unit_id for link in step for unit_id in link.unit_ids)
+        links_sent += len(step)
+        for link in step:
+            past, good = answer(link, planned)
+            has_outline = now.outline is not None or good
+            now = ChainState(
+                outline=planned if has_outline else None,
+                written=now.written | past.delivered if has_outline else now.written,
+                closing_written=now.closing_written or (link.with_closing and good),
+                past=(*now.past, past),
+            )
+    assert links_sent <= 2 + MOST_TRIES * len(planned.units) + 2
+    assert all(count <= MOST_TRIES for count in asked.values())
+    complete = now.outline is not None and now.written == set(planned.unit_ids) and now.closing_written
+    assert isinstance(step, Finished) == complete
+
+
+def assert_well_formed(step: tuple[Link, ...], planned: Outline, limits: PartLimits, written: frozenset[str]):
+    ids = [unit_id for link in step for unit_id in link.unit_ids]
+    assert len(set(ids)) == len(ids)
+    assert not written & set(ids)
+    for link in step:
+        positions = [planned.unit_ids.index(unit_id) for unit_id in link.unit_ids]
+        assert positions == sorted(positions)
+        assert len(positions) <= limits.units
+        carried = sum(planned.units[position].spans[0].end for position in positions)
+        assert carried <= limits.source_characters or len(positions) == 1
+    for kind in LinkKind:
+        of_kind = [planned.unit_ids.index(unit_id) for link in step if link.kind is kind for unit_id in link.unit_ids]
+        assert of_kind == sorted(of_kind)
+
+
+@given(outlines, some_limits, st.data())
+def test_a_chain_that_died_goes_on_with_exactly_what_is_missing(
+    planned: Outline, limits: PartLimits, data: st.DataObject
+):
+    written = data.draw(st.frozensets(st.sampled_from(planned.unit_ids)))
+    step = next_links(ChainState(outline=planned, written=written, closing_written=True), limits)
+    links = step if isinstance(step, tuple) else ()
+    assert {unit_id for link in links for unit_id in link.unit_ids} == set(planned.unit_ids) - written
