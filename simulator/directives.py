@@ -6,6 +6,7 @@ from html import unescape
 
 _PLAN = re.compile(r"<plan_outline\b([^>]*?)/?>")
 _WRITE_UNITS = re.compile(r"<write_units\b[^>]*>(.*?)</write_units>", re.DOTALL)
+_WRITE_PLANNED = re.compile(r"<write_units\s+of=\"outline\"\s*/>")
 _UNIT = re.compile(r"<unit\b([^>]*)>(.*?)</unit>", re.DOTALL)
 _CLOSING = re.compile(r"<write_closing\b([^>]*?)/?>")
 _ATTRIBUTE = re.compile(r"([\w-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
@@ -34,12 +35,21 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Directives:
-    """`known_units` are all the units that the prompt mentions, also those that others write."""
+    """`known_units` are all the units that the prompt mentions, also those that others write.
+
+    `writes_planned` asks for every unit of the outline that the same answer plans.
+    """
 
     plan: Plan | None
+    writes_planned: bool
     units: tuple[Unit, ...] | None
     known_units: tuple[Unit, ...]
     closing_words: int | None
+
+    @property
+    def any(self) -> bool:
+        """Whether the prompt says by tags what to write; then what it does not ask for stays empty."""
+        return self.plan is not None or self.units is not None or self.closing_words is not None
 
 
 def read_directives(text: str) -> Directives:
@@ -49,6 +59,7 @@ def read_directives(text: str) -> Directives:
     blocks = _WRITE_UNITS.findall(text)
     return Directives(
         plan=None if plan is None else Plan(_number(plan, "units", 3), _number(plan, "words", DEFAULT_UNIT_WORDS)),
+        writes_planned=_WRITE_PLANNED.search(text) is not None,
         units=tuple(_units(blocks[-1])) if blocks else None,
         known_units=tuple(_units(text)) if "<unit" in text else (),
         closing_words=None if closing is None else _number(closing, "words", DEFAULT_UNIT_WORDS),

@@ -133,10 +133,26 @@ class _Writer:
             inner = replace(inner, quoted=slot.scope.quote(set(slot.avoided)))
         written: dict[str, Any] = {}
         for name, child in properties.items():
+            if slot.depth == 0 and self._is_left_out(name, child):
+                written[name] = [] if _type_of(self._resolved(child)) == "array" else None
+                continue
             written[name] = self.value(child, replace(inner, name=name))
             if self._is_quote(child):
                 inner = replace(inner, avoided=inner.avoided | {_title_in(written[name])})
         return written
+
+    def _is_left_out(self, name: str, schema: Schema) -> bool:
+        """Whether the prompt's tags ask for other parts of the answer, and this one may stay empty."""
+        asked = self._directives
+        match name:
+            case "outline":
+                return asked.any and asked.plan is None
+            case "units":
+                return asked.any and asked.units is None and not asked.writes_planned
+            case "closing":
+                return asked.any and asked.closing_words is None and _may_be_null(schema)
+            case _:
+                return False
 
     def _is_quote(self, schema: Schema) -> bool:
         return "quote" in (self._resolved(schema).get("properties") or {})
@@ -277,6 +293,11 @@ def _number(schema: Schema, slot: _Slot, *, is_integer: bool) -> int | float:
     if slot.name == "words":
         return slot.scope.unit.words
     return 1 + slot.scope.draw(5, slot.name)
+
+
+def _may_be_null(schema: Schema) -> bool:
+    options: list[Schema] = schema.get("anyOf") or schema.get("oneOf") or []
+    return any(option.get("type") == "null" for option in options)
 
 
 def _type_of(schema: Schema) -> str:

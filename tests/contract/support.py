@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from throughline.claude.client import Claude, connect
+from throughline.claude.client import OFFICIAL_HOST, Claude, connect
 from throughline.claude.patience import Patience
 from throughline.domain.ask import Ask, Document, ItemResult, Reply, Unanswered
 from throughline.domain.job import CallId, Effort, Kind
@@ -28,12 +28,18 @@ def ask(**changed: Any) -> Ask:
         "system": "You answer in one short sentence.",
         "documents": (),
         "instruction": "What is the capital of France?",
-        "schema": None,
+        "structured": False,
         "max_tokens": 4_000,
         "effort": Effort.LOW,
         "cache_documents": False,
     }
     return Ask(**{**usual, **changed})
+
+
+def structured() -> Ask:
+    """A question whose answer has the schema of its kind."""
+    wanted = "Write one unit, u001, on what was surveyed, in one sentence with one quote. No outline, no closing."
+    return ask(documents=(document(),), instruction=wanted, structured=True)
 
 
 def document(title: str = "harbour.md", text: str = NOTES) -> Document:
@@ -42,6 +48,12 @@ def document(title: str = "harbour.md", text: str = NOTES) -> Document:
 
 def connection(url: str | None, *, key: str = "sim-key", patience: Patience = QUICK) -> Claude:
     return connect(api_key=key, base_url=url, patience=patience)
+
+
+def stranger(claude: Claude) -> Claude:
+    """A connection to the same endpoint with a key that it does not know."""
+    scheme = "https" if claude.host == OFFICIAL_HOST else "http"
+    return connection(f"{scheme}://{claude.host}", key="not-a-key")
 
 
 def named(*asks: Ask) -> list[tuple[CallId, Ask]]:

@@ -114,9 +114,30 @@ def test_an_outline_longer_than_the_headings_goes_on_with_words_of_the_document(
     assert all(heading in ATLAS for heading in headings)
 
 
-def test_a_plan_and_its_units_agree():
+def test_a_plan_alone_writes_no_units():
     schema = obj(outline=OUTLINE, units=arr(UNIT))
     answer = written(document(), text('<plan_outline units="6" words="40"/>'), schema=schema)
+    assert len(answer["outline"]) == 6
+    assert answer["units"] == []
+
+
+def test_a_closing_that_is_not_asked_for_is_null_where_it_may_be():
+    closing = {"anyOf": [obj(overview={"type": "string"}), {"type": "null"}]}
+    schema = obj(units=arr(UNIT), closing=closing)
+    answer = written(document(), text('<write_units><unit id="u001" words="40">A</unit></write_units>'), schema=schema)
+    assert answer["closing"] is None
+
+
+def test_units_that_are_not_asked_for_stay_empty():
+    closing = {"anyOf": [obj(overview={"type": "string"}), {"type": "null"}]}
+    answer = written(document(), text('<write_closing words="40"/>'), schema=obj(units=arr(UNIT), closing=closing))
+    assert answer["units"] == []
+    assert answer["closing"]["overview"]
+
+
+def test_a_plan_and_its_units_agree():
+    schema = obj(outline=OUTLINE, units=arr(UNIT))
+    answer = written(document(), text('<plan_outline units="6" words="40"/><write_units of="outline"/>'), schema=schema)
     assert [u["unit_id"] for u in answer["units"]] == [entry["id"] for entry in answer["outline"]]
     assert [u["heading"] for u in answer["units"]] == [entry["heading"] for entry in answer["outline"]]
 

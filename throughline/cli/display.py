@@ -34,9 +34,6 @@ def plan(found: Plan) -> None:
     for name, value in _PLAN_ROWS:
         table.add_row(name, *(value(estimate) for estimate in pair))
     _console.print(table)
-    for estimate in pair:
-        for obstacle in estimate.obstacles:
-            say(f"{estimate.path} is not possible: {obstacle}")
     say(f"Chosen: {'both paths' if found.run_both else found.chosen}. {'. '.join(found.reasons)}.")
 
 

@@ -98,7 +98,7 @@ def whole_job(spec: JobSpec, outline: Outline | None, planned_units: int) -> str
     parts = [_task(spec)]
     if outline is None:
         parts.append(_plan_outline(spec, planned_units))
-        parts.append("Then write every unit of that outline into `units`.")
+        parts.append('<write_units of="outline"/>\nThen write every unit of that outline into `units`.')
     else:
         parts.append(_write_units(spec, outline.units))
     parts.append(_write_closing(spec))

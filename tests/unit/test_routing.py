@@ -1,0 +1,371 @@
+"""The plan of a job: what stands against each path, what each costs in all, and why one was chosen."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from throughline.domain.job import Depth, Effort, JobSpec, Kind, Path, PathChoice, ReviewMode
+from throughline.domain.models import MODELS, find, unlisted
+from throughline.domain.plan import Corpus, Endpoint, PathEstimate, Plan
+from throughline.domain.pricing import UnlistedPrice
+from throughline.domain.routing import Case, Policy, make_plan, part_limits, part_max_tokens, planned_units
+from throughline.domain.tokens import TokenCount
+from throughline.errors import BadInput, BudgetExceeded
+
+POLICY = Policy(review_usd_per_hour=Decimal(60), waiting_usd_per_hour=Decimal("0.25"))
+ENDPOINT = Endpoint(host="api.anthropic.com", batches=True, structured_outputs=True)
+LARGE = {"units": 150, "tokens": 300_000}
+
+
+def case(
+    *,
+    units: int = 1,
+    tokens: int = 5_000,
+    kind: Kind = Kind.SUMMARY,
+    model: str = "claude-opus-5-5",
+    endpoint: Endpoint = ENDPOINT,
+    policy: Policy = POLICY,
+    **given: Any,
+) -> Case:
+    return Case(
+        spec=JobSpec(kind=kind, model=model, **given),
+        model=find(model),
+        corpus=Corpus(
+            sources=3,
+            characters=tokens * 4,
+            tokens=TokenCount(expected=tokens, upper=tokens * 6 // 5),
+            counted_by="o200k_base",
+        ),
+        units=units,
+        endpoint=endpoint,
+        policy=policy,
+        at=datetime(2026, 11, 22, tzinfo=UTC),
+    )
+
+
+def own_model(context_tokens: int, **given: Any) -> Case:
+    """A case on a model of an own endpoint with that window."""
+    prices = UnlistedPrice(model="llama", input_usd_per_mtok=Decimal(0), output_usd_per_mtok=Decimal(0))
+    model = unlisted("llama", context_tokens=context_tokens, output_tokens=8_000)
+    of_listed = case(model="claude-haiku-4-5", **given)
+    spec = of_listed.spec.model_copy(update={"model": "llama"})
+    return replace(of_listed, spec=spec, model=model, unlisted_price=prices)
+
+
+def waiting_at(usd_per_hour: Decimal) -> Policy:
+    return replace(POLICY, waiting_usd_per_hour=usd_per_hour)
+
+
+def test_a_tiny_job_is_a_chain_of_one_link():
+    plan = make_plan(case())
+    assert (plan.chosen, plan.chunked.calls) == (Path.CHUNKED, 1)
+
+
+def test_a_large_job_is_a_single_pass():
+    plan = make_plan(case(**LARGE))
+    assert (plan.chosen, plan.single_pass.calls) == (Path.SINGLE_PASS, 1)
+    assert plan.single_pass.max_tokens_per_call == 300_000
+
+
+def test_a_job_whose_upper_bound_exceeds_300k_is_a_chain():
+    plan = make_plan(case(units=250, tokens=300_000))
+    assert plan.size.expected_tokens < 300_000 < plan.size.upper_tokens
+    assert plan.chosen is Path.CHUNKED
+    assert plan.single_pass.obstacles == (
+        f"the output may need {plan.size.upper_tokens:,} tokens and one answer ends at 300,000",
+    )
+
+
+@pytest.mark.parametrize(
+    ("of", "obstacle"),
+    [
+        pytest.param(
+            case(model="claude-haiku-4-5"),
+            "claude-haiku-4-5 has no 300K output: one answer ends at 64,000 tokens",
+            id="a model without long output",
+        ),
+        pytest.param(
+            case(endpoint=replace(ENDPOINT, host="localhost", batches=False)),
+            "localhost offers no Message Batches",
+            id="an endpoint without batches",
+        ),
+        pytest.param(
+            case(units=10, tokens=900_000),
+            "sources and output together (1,082,683 + 10,143 tokens) exceed the window of 1,000,000",
+            id="a corpus above the window",
+        ),
+        pytest.param(
+            case(deadline_s=600), "about 0.5 h needed, deadline in 0.2 h", id="a deadline sooner than any batch"
+        ),
+    ],
+)
+def test_what_stands_against_the_single_pass_is_why_the_chain_is_taken(of: Case, obstacle: str):
+    plan = make_plan(of)
+    assert plan.single_pass.obstacles == (obstacle,)
+    assert plan.chosen is Path.CHUNKED
+    assert plan.reasons == ("chunked is the only path", f"single_pass is not possible: {obstacle}")
+
+
+def test_a_budget_that_only_the_batch_price_meets_leaves_the_single_pass():
+    plan = make_plan(case(**LARGE, budget_usd=Decimal(3)))
+    assert plan.chosen is Path.SINGLE_PASS
+    assert plan.chunked.obstacles == (f"about ${plan.chunked.expected_usd:.2f} expected, budget $3.00",)
+
+
+def test_one_link_must_fit_into_the_window():
+    plan = own_model(30_000)
+    with pytest.raises(BadInput, match=r"one link needs about [\d,]+ tokens and the window of llama is 10,000"):
+        make_plan(replace(plan, model=replace(plan.model, context_tokens=10_000)))
+
+
+def test_a_model_of_an_own_endpoint_costs_what_its_owner_states():
+    plan = make_plan(own_model(30_000))
+    assert plan.chosen is Path.CHUNKED
+    assert (plan.chunked.expected_usd, plan.chunked.worst_usd) == (0, 0)
+
+
+@pytest.mark.parametrize("choice", [PathChoice.SINGLE_PASS, PathChoice.CHUNKED])
+@pytest.mark.parametrize("of", [{}, LARGE], ids=["tiny", "large"])
+def test_the_path_that_was_asked_for_is_taken_whatever_the_other_costs(choice: PathChoice, of: dict[str, int]):
+    plan = make_plan(case(**of, path=choice))
+    assert plan.chosen == choice
+    assert plan.reasons == (f"{choice} was asked for",)
+
+
+def test_a_path_that_was_asked_for_still_says_what_stands_against_the_other():
+    plan = make_plan(case(path=PathChoice.CHUNKED, model="claude-haiku-4-5"))
+    assert plan.reasons == (
+        "chunked was asked for",
+        "single_pass is not possible: claude-haiku-4-5 has no 300K output: one answer ends at 64,000 tokens",
+    )
+
+
+def test_a_path_that_was_asked_for_and_is_not_possible_is_refused():
+    sentence = r"^single_pass is not possible: claude-haiku-4-5 has no 300K output.*\. Nothing was spent\.$"
+    with pytest.raises(BadInput, match=sentence):
+        make_plan(case(path=PathChoice.SINGLE_PASS, model="claude-haiku-4-5"))
+
+
+@pytest.mark.parametrize(
+    ("of", "run_both"),
+    [pytest.param(PathChoice.BOTH, True, id="both"), pytest.param(PathChoice.AUTO, False, id="auto")],
+)
+def test_both_paths_run_only_when_both_are_asked_for(of: PathChoice, run_both: bool):
+    plan = make_plan(case(path=of))
+    assert (plan.wanted, plan.run_both, plan.chosen) == (of, run_both, Path.CHUNKED)
+
+
+def test_both_paths_with_one_impossible_are_refused():
+    with pytest.raises(BadInput, match=r"^single_pass is not possible: claude-haiku-4-5 has no 300K output"):
+        make_plan(case(path=PathChoice.BOTH, model="claude-haiku-4-5"))
+
+
+@pytest.mark.parametrize("choice", list(PathChoice))
+def test_a_budget_below_every_wanted_path_is_exceeded_before_anything_is_spent(choice: PathChoice):
+    with pytest.raises(BudgetExceeded, match=r"budget \$0\.01.*Nothing was spent\.$"):
+        make_plan(case(path=choice, budget_usd=Decimal("0.01")))
+
+
+def test_a_budget_that_covers_one_of_both_paths_is_exceeded():
+    with pytest.raises(BudgetExceeded, match=r"^chunked is not possible: about \$4\.42 expected, budget \$3\.00"):
+        make_plan(case(**LARGE, path=PathChoice.BOTH, budget_usd=Decimal(3)))
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        pytest.param({"deadline_s": 1}, id="both too late"),
+        pytest.param({"deadline_s": 1, "budget_usd": Decimal("0.01")}, id="both too late and too dear"),
+        pytest.param({"model": "claude-haiku-4-5", "budget_usd": Decimal("0.001")}, id="one too dear, one unable"),
+    ],
+)
+def test_no_possible_path_is_bad_input_when_money_alone_would_not_help(of: dict[str, Any]):
+    with pytest.raises(BadInput, match=r"single_pass is not possible: .*chunked is not possible: "):
+        make_plan(case(**of))
+
+
+def test_the_single_pass_costs_its_tokens_at_half_price():
+    plan = make_plan(case(**LARGE))
+    single, size = plan.single_pass, plan.size
+    tokens = single.input_tokens * Decimal("0.000004") + size.expected_tokens * Decimal("0.000020")
+    assert single.expected_usd == tokens / 2
+
+
+def test_the_single_pass_costs_at_most_its_cap():
+    plan = make_plan(case(**LARGE))
+    prompt = plan.single_pass.input_tokens + 60_000  # the corpus at its upper count
+    assert plan.single_pass.worst_usd == (prompt * Decimal("0.000004") + 300_000 * Decimal("0.000020")) / 2
+
+
+def test_parts_of_structure_read_the_sources_once_between_them():
+    chunked = make_plan(case(**LARGE)).chunked
+    assert chunked.calls == 11
+    assert 300_000 <= chunked.input_tokens < 2 * 300_000
+
+
+def test_links_that_read_the_whole_corpus_pay_cache_prices():
+    plan = make_plan(case(kind=Kind.SYNTHESIS, units=12, tokens=200_000))
+    chunked = plan.chunked
+    each = chunked.input_tokens // chunked.calls - 200_000
+    output = plan.size.expected_tokens // chunked.calls
+    assert chunked.calls == 4  # outline, two parts, closing
+    written, read = Decimal(200_000) * 5 / 10**6, Decimal(200_000) * Decimal("0.2") / 10**6
+    beside = (each * Decimal(4) + output * Decimal(20)) / 10**6
+    assert chunked.expected_usd == written + 3 * read + 4 * beside
+
+
+def test_links_that_read_the_whole_corpus_may_each_have_to_write_it_at_the_worst():
+    chunked = make_plan(case(kind=Kind.SYNTHESIS, units=12, tokens=200_000)).chunked
+    assert chunked.worst_usd > 4 * Decimal(240_000) * 5 / 10**6
+
+
+def test_a_small_job_that_plans_its_own_outline_is_two_links():
+    assert make_plan(case(kind=Kind.RESEARCH_REPORT, units=2)).chunked.calls == 2
+
+
+@pytest.mark.parametrize(
+    ("review", "share"), [(ReviewMode.ALWAYS, 1.0), (ReviewMode.AUTO, 0.1), (ReviewMode.NEVER, 0.0)]
+)
+def test_review_costs_the_time_to_read_the_visible_words(review: ReviewMode, share: float):
+    plan = make_plan(case(**LARGE, review=review))
+    words = (plan.size.expected_tokens - plan.size.thinking_tokens) / 1.8
+    assert plan.chunked.review_minutes == pytest.approx(words / 238 * share)
+    assert float(plan.chunked.review_usd) == pytest.approx(plan.chunked.review_minutes)  # $60 an hour
+
+
+def test_a_single_pass_that_is_cut_is_expected_to_need_a_quarter_of_a_chain():
+    plan = make_plan(case(units=220, tokens=100_000, path=PathChoice.CHUNKED))
+    single = plan.single_pass
+    assert 0.01 < single.truncation_chance < 0.5
+    assert float(single.rework_usd) == pytest.approx(single.truncation_chance * float(plan.chunked.expected_usd) / 4)
+
+
+def test_the_price_of_waiting_decides_between_close_paths():
+    free = make_plan(case(**LARGE, policy=waiting_at(Decimal(0))))
+    single, chunked = free.single_pass, free.chunked
+    border = (chunked.expected_total_usd - single.expected_total_usd) / Decimal(single.hours - chunked.hours)
+    below, above = (make_plan(case(**LARGE, policy=waiting_at(border * share))) for share in (Decimal("0.9"), 2))
+    assert free.chosen is below.chosen is Path.SINGLE_PASS
+    assert above.chosen is Path.CHUNKED
+    assert "(a near tie)" in below.reasons[0]
+    assert "(a near tie)" not in above.reasons[0]
+
+
+def test_the_reason_names_both_totals():
+    plan = make_plan(case(**LARGE))
+    single, chunked = plan.single_pass, plan.chunked
+    assert plan.reasons == (
+        f"single_pass is expected to cost ${single.expected_total_usd:.2f} in all, chunked "
+        f"${chunked.expected_total_usd:.2f}: tokens $2.05 against $4.42, waiting $0.4052 against $0.0522",
+    )
+
+
+def test_the_plan_keeps_the_assumptions_that_it_rests_on():
+    assumptions = make_plan(case()).assumptions
+    assert assumptions["review_usd_per_hour"] == "60"
+    assert assumptions["waiting_usd_per_hour"] == "0.25"
+    assert assumptions["batch_tokens_per_hour"] == "128000"
+
+
+def test_a_part_asks_for_what_fills_half_of_its_cap():
+    limits = part_limits(case().spec, find("claude-opus-5-5"))
+    assert limits.units == 16_000 // 952
+    assert part_max_tokens(case().spec, find("claude-opus-5-5"), limits.units) == 2 * (16 * 952 + 540)
+
+
+def test_a_part_of_long_units_still_asks_for_one():
+    spec = case(kind=Kind.RESEARCH_REPORT, depth=Depth.EXHAUSTIVE).spec
+    small = unlisted("llama", context_tokens=32_000, output_tokens=4_096)
+    assert part_limits(spec, small).units == 1
+
+
+def test_a_part_carries_source_text_even_in_a_tiny_window():
+    small = unlisted("llama", context_tokens=8_000, output_tokens=4_096)
+    assert part_limits(case().spec, small).source_characters == 1_000
+
+
+@pytest.mark.parametrize(
+    ("units", "generous", "expected"),
+    [
+        pytest.param(1, False, 4_096, id="never tiny"),
+        pytest.param(3, False, 2 * (3 * 952 + 540), id="twice what is expected"),
+        pytest.param(3, True, 4 * (3 * 952 + 540), id="generous: four times"),
+        pytest.param(1_000, False, 128_000, id="never above the model's cap"),
+    ],
+)
+def test_the_cap_of_a_link(units: int, generous: bool, expected: int):
+    assert part_max_tokens(case().spec, find("claude-opus-5-5"), units, generous=generous) == expected
+
+
+@pytest.mark.parametrize(
+    ("sources", "expected"),
+    [
+        pytest.param(1, 12, id="few sources: the norm"),
+        pytest.param(20, 20, id="more sources than the norm"),
+        pytest.param(500, 40, id="never more than forty"),
+    ],
+)
+def test_the_model_plans_at_least_a_unit_a_source(sources: int, expected: int):
+    assert planned_units(case(kind=Kind.SYNTHESIS).spec, sources) == expected
+
+
+cases = st.builds(
+    case,
+    units=st.integers(1, 400),
+    tokens=st.integers(1, 900_000),
+    kind=st.sampled_from(Kind),
+    model=st.sampled_from(sorted(MODELS)),
+    path=st.sampled_from([PathChoice.AUTO, PathChoice.CHUNKED]),
+    depth=st.sampled_from(Depth),
+    effort=st.sampled_from(Effort),
+    review=st.sampled_from(ReviewMode),
+)
+
+
+def estimates(plan: Plan) -> tuple[PathEstimate, PathEstimate]:
+    return plan.single_pass, plan.chunked
+
+
+@settings(max_examples=50)
+@given(cases)
+def test_a_total_is_the_sum_of_its_parts(of: Case):
+    for estimate in estimates(make_plan(of)):
+        parts = (estimate.expected_usd, estimate.rework_usd, estimate.review_usd, estimate.waiting_usd)
+        assert estimate.expected_total_usd == sum(parts)
+        assert all(part >= 0 for part in parts)
+
+
+@settings(max_examples=50)
+@given(cases)
+def test_nothing_is_expected_to_cost_more_than_at_the_worst(of: Case):
+    for estimate in estimates(make_plan(of)):
+        assert 0 < estimate.expected_usd <= estimate.worst_usd
+
+
+@settings(max_examples=50)
+@given(cases)
+def test_the_chosen_path_is_possible_and_no_possible_one_costs_less_in_all(of: Case):
+    plan = make_plan(of)
+    chosen = plan.estimate(plan.chosen)
+    assert chosen.feasible
+    assert plan.wanted is not PathChoice.AUTO or all(
+        chosen.expected_total_usd <= estimate.expected_total_usd for estimate in estimates(plan) if estimate.feasible
+    )
+
+
+@settings(max_examples=25)
+@given(cases)
+def test_the_same_case_has_the_same_plan(of: Case):
+    assert make_plan(of) == make_plan(replace(of))
+
+
+@settings(max_examples=50)
+@given(cases)
+def test_a_possible_single_pass_stays_below_its_cap_nine_times_in_ten(of: Case):
+    single = make_plan(of).single_pass
+    assert not single.feasible or single.truncation_chance <= 0.101
