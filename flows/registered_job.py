@@ -6,7 +6,7 @@ from prefect import flow
 
 from storage.attempts import Attempt
 from tasks import runtime
-from tasks.artifacts import publish_plan, publish_result
+from tasks.artifacts import progress_shown, publish_plan, publish_result
 from tasks.chain import run_chain
 from tasks.checking import check_attempt
 from tasks.conclusion import conclude, fail, start
@@ -35,7 +35,8 @@ async def carry_out(job_id: JobId) -> JobReport:
         plan = await load_plan(job_id)
         await publish_plan(job_id, plan)
         await start(job_id)
-        await asyncio.gather(*(run_path(job_id, path, role) for path, role in paths(plan)))
+        async with progress_shown(job_id, plan):
+            await asyncio.gather(*(run_path(job_id, path, role) for path, role in paths(plan)))
     except ThroughlineError as error:
         await fail(job_id, error)
         raise

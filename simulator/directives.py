@@ -7,6 +7,7 @@ from html import unescape
 _PLAN = re.compile(r"<plan_outline\b([^>]*?)/?>")
 _WRITE_UNITS = re.compile(r"<write_units\b[^>]*>(.*?)</write_units>", re.DOTALL)
 _WRITE_PLANNED = re.compile(r"<write_units\s+of=\"outline\"\s*/>")
+_WRITTEN = re.compile(r"<written\b[^>]*>(.*?)</written>", re.DOTALL)
 _UNIT = re.compile(r"<unit\b([^>]*)>(.*?)</unit>", re.DOTALL)
 _CLOSING = re.compile(r"<write_closing\b([^>]*?)/?>")
 _ATTRIBUTE = re.compile(r"([\w-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
@@ -64,6 +65,11 @@ def read_directives(text: str) -> Directives:
         known_units=tuple(_units(text)) if "<unit" in text else (),
         closing_words=None if closing is None else _number(closing, "words", DEFAULT_UNIT_WORDS),
     )
+
+
+def written_before(text: str) -> str:
+    """What the prompt says was written already, for a request that brings no documents; empty if nothing."""
+    return "\n\n".join(unescape(body) for body in _WRITTEN.findall(text))
 
 
 def without_tags(text: str) -> str:

@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from simulator.composition import Passage, Reader, Scope, draw, open_scopes
-from simulator.directives import DEFAULT_UNIT_WORDS, Directives, Plan, Unit, read_directives, without_tags
+from simulator.directives import (
+    DEFAULT_UNIT_WORDS,
+    Directives,
+    Plan,
+    Unit,
+    read_directives,
+    without_tags,
+    written_before,
+)
 from simulator.prompt import Prompt, SourceDocument
 
 Schema = dict[str, Any]
@@ -213,7 +221,7 @@ class _Writer:
 
 
 def _prompt_as_document(text: str) -> SourceDocument:
-    return SourceDocument("prompt", without_tags(text))
+    return SourceDocument("prompt", written_before(text) or without_tags(text))
 
 
 def _plan_units(reader: Reader, directives: Directives) -> tuple[Unit, ...]:

@@ -22,7 +22,6 @@ from throughline.errors import BadInput
 
 BUSY_TIMEOUT_MS = 30_000
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
-_JSON: Any = {"json_serializer": lambda value: orjson.dumps(value).decode(), "json_deserializer": orjson.loads}
 
 Tx = Connection
 
@@ -35,9 +34,14 @@ def connect(url: str, *, name: str = "throughline") -> Engine:
     return create_engine(
         parsed,
         pool_pre_ping=True,
-        **_JSON,
+        json_serializer=_to_json,
+        json_deserializer=orjson.loads,
         connect_args={"application_name": name},
     )
+
+
+def _to_json(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 def parse_url(url: str) -> URL:
@@ -63,7 +67,7 @@ def _unusable(url: str) -> str:
 def _connect_sqlite(url: URL) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, **_JSON)
+    engine = create_engine(url, json_serializer=_to_json, json_deserializer=orjson.loads)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

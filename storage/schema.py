@@ -7,6 +7,7 @@ program with one sentence, before anything is read or spent.
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import OperationalError
 
 from storage.engine import Engine
 from storage.tables import metadata
@@ -18,8 +19,13 @@ REVISION = "0001"
 
 def require_current(engine: Engine) -> None:
     """Create a new SQLite ledger; raise `BadInput` for one of another version."""
-    with engine.connect() as connection:
-        found = _revision(connection)
+    try:
+        with engine.connect() as connection:
+            found = _revision(connection)
+    except OperationalError as error:
+        where = engine.url.render_as_string(hide_password=True)
+        said = str(error.orig).strip().splitlines()[0]
+        raise BadInput(f"The database {where} cannot be used: {said}. Check THROUGHLINE_DATABASE_URL.") from error
     if found == REVISION:
         return
     if found is None and engine.dialect.name == "sqlite":

@@ -114,6 +114,13 @@ def test_an_outline_longer_than_the_headings_goes_on_with_words_of_the_document(
     assert all(heading in ATLAS for heading in headings)
 
 
+def test_without_documents_it_speaks_of_what_was_written_before():
+    request = 'Rules come first. <written id="u1" heading="A">The tide turned at noon today.</written><write_closing/>'
+    answer = written(text(request), schema=obj(closing=obj(overview={"type": "string"})))
+    assert "tide turned" in answer["closing"]["overview"]
+    assert "Rules" not in answer["closing"]["overview"]
+
+
 def test_a_plan_alone_writes_no_units():
     schema = obj(outline=OUTLINE, units=arr(UNIT))
     answer = written(document(), text('<plan_outline units="6" words="40"/>'), schema=schema)

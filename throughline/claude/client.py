@@ -1,7 +1,7 @@
 """Claude, as the service needs it: streamed messages, batches, counts, and what the endpoint offers."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from throughline.domain.plan import Endpoint
 from throughline.errors import AccessRefused, Ambiguous, BadInput, NotFound, Rejected, Retryable
 
 OFFICIAL_HOST = "api.anthropic.com"
+_PROBE_TRIES = 2  # a person waits for this answer
 _BATCH_CACHE_TTL = "1h"  # items of a batch start minutes apart
 _SYNC_CACHE_TTL = "5m"
 _TIMEOUT = httpx2.Timeout(600.0, connect=5.0)
@@ -162,9 +163,9 @@ class Claude:
         with translated():
             await self._sdk.beta.messages.batches.list(limit=1)
 
-    async def _answers(self, question: Any) -> bool:  # Any: an async callable without arguments
+    async def _answers(self, question: Callable[[], Awaitable[None]]) -> bool:
         try:
-            await patiently(question, self._patience)
+            await patiently(question, replace(self._patience, tries=_PROBE_TRIES))
         except Rejected:
             if self.host == OFFICIAL_HOST:
                 raise

@@ -23,8 +23,8 @@ def plan(found: Plan) -> None:
     """The plan: what it is about, both paths side by side, the choice and why."""
     corpus, size = found.corpus, found.size
     say(
-        f"{corpus.sources} source{'s' if corpus.sources != 1 else ''}, {corpus.characters:,} characters, about "
-        f"{corpus.tokens.expected:,} input tokens ({corpus.counted_by}); {size.units} units, about "
+        f"{_count(corpus.sources, 'source')}, {corpus.characters:,} characters, about "
+        f"{corpus.tokens.expected:,} input tokens ({corpus.counted_by}); {_count(size.units, 'unit')}, about "
         f"{size.expected_tokens:,} output tokens, at most {size.upper_tokens:,} (90 %), {size.basis}"
     )
     for name, reason in corpus.left_out:
@@ -86,7 +86,13 @@ def _usd(amount: Decimal) -> str:
     return f"${amount:,.4f}"
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _hours(hours: float) -> str:
+    if hours < 1 / 60:
+        return f"{hours * 3600:.0f} s"
     return f"{hours * 60:.0f} min" if hours < 2 else f"{hours:.1f} h"
 
 

@@ -33,7 +33,6 @@ _CHAIN_CONCURRENCY = 4
 _READING_WORDS_PER_MINUTE = 238  # Brysbaert 2019, non-fiction
 _REWORK_SHARE = Decimal("0.25")  # share of the chain that a cut single pass is expected to need
 _REVIEW_SHARE = {ReviewMode.ALWAYS: 1.0, ReviewMode.AUTO: 0.1, ReviewMode.NEVER: 0.0}
-_CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,17 +312,13 @@ def _refuse(spec: JobSpec, wanted: tuple[PathEstimate, ...], obstacles: list[str
 
 def _cheaper(best: PathEstimate, other: PathEstimate) -> str:
     gap = other.expected_total_usd - best.expected_total_usd
-    tie = " (a near tie)" if gap < best.expected_total_usd * Decimal("0.05") else ""
+    in_dispute = best.expected_total_usd - best.review_usd  # both outputs take the same time to read
+    tie = " (a near tie)" if gap < in_dispute * Decimal("0.05") else ""
     return (
-        f"{best.path} is expected to cost ${_rounded(best.expected_total_usd)} in all, {other.path} "
-        f"${_rounded(other.expected_total_usd)}{tie}: tokens ${_rounded(best.expected_usd)} against "
-        f"${_rounded(other.expected_usd)}, waiting ${_rounded(best.waiting_usd)} against "
-        f"${_rounded(other.waiting_usd)}"
+        f"{best.path} is expected to cost ${best.expected_total_usd:.4f} in all, {other.path} "
+        f"${other.expected_total_usd:.4f}{tie}: tokens ${best.expected_usd:.4f} against "
+        f"${other.expected_usd:.4f}, waiting ${best.waiting_usd:.4f} against ${other.waiting_usd:.4f}"
     )
-
-
-def _rounded(usd: Decimal) -> Decimal:
-    return usd.quantize(_CENT) if usd >= 1 else usd.quantize(Decimal("0.0001"))
 
 
 def _prompt_tokens(case: Case, units: int) -> int:

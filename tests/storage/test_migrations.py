@@ -1,0 +1,111 @@
+"""The schema's version: migrations agree with the tables in code, and a start refuses what it does not know."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+import storage
+from storage import jobs, schema
+from storage.engine import Engine, connect, reading, transaction
+from storage.tables import metadata
+from tests.storage.support import SPEC, register
+from throughline.errors import BadInput
+
+
+def tables(engine: Engine) -> set[str]:
+    return set(inspect(engine).get_table_names()) - {"alembic_version"}
+
+
+def set_version(engine: Engine, version: str) -> None:
+    with transaction(engine) as tx:
+        tx.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+
+
+def test_the_version_in_code_is_the_newest_migration():
+    config = Config()
+    config.set_main_option("script_location", str(Path(storage.__file__).parent / "migrations"))
+    assert ScriptDirectory.from_config(config).get_heads() == [schema.REVISION]
+
+
+def test_migrations_make_the_tables_that_the_code_expects(empty: Engine):
+    schema.upgrade(empty)
+    assert tables(empty) == set(metadata.tables)
+    assert schema.differences(empty) == []
+
+
+def test_a_downgrade_to_base_removes_every_table(empty: Engine):
+    schema.upgrade(empty)
+    schema.downgrade(empty, "base")
+    assert tables(empty) == set()
+
+
+def test_a_ledger_works_after_down_and_up_again(empty: Engine):
+    schema.upgrade(empty)
+    schema.downgrade(empty, "base")
+    schema.upgrade(empty)
+    schema.require_current(empty)
+    with transaction(empty) as tx:
+        job = register(tx)
+    with reading(empty) as tx:
+        assert jobs.get(tx, job.id).spec == SPEC
+    assert schema.differences(empty) == []
+
+
+def test_an_upgrade_of_a_current_ledger_keeps_its_rows(ledger: Engine):
+    with transaction(ledger) as tx:
+        job = register(tx)
+    schema.upgrade(ledger)
+    with reading(ledger) as tx:
+        assert jobs.get(tx, job.id) == job
+
+
+def test_a_difference_between_tables_and_code_is_seen(ledger: Engine):
+    with transaction(ledger) as tx:
+        tx.execute(text("ALTER TABLE jobs DROP COLUMN reason"))
+    assert schema.differences(ledger)
+
+
+def test_a_current_ledger_is_taken_as_it_is(ledger: Engine):
+    with transaction(ledger) as tx:
+        job = register(tx)
+    schema.require_current(ledger)
+    with reading(ledger) as tx:
+        assert jobs.get(tx, job.id) == job
+
+
+def test_a_new_sqlite_file_is_created_at_the_newest_version(new_file: Engine):
+    schema.require_current(new_file)
+    assert schema.differences(new_file) == []
+
+
+def test_the_folder_of_a_new_sqlite_file_is_created_too(tmp_path: Path):
+    engine = connect(f"sqlite:///{tmp_path / 'a' / 'b' / 'new.db'}")
+    schema.require_current(engine)
+    engine.dispose()
+    assert (tmp_path / "a" / "b" / "new.db").exists()
+
+
+def test_programs_that_start_at_once_agree_on_a_new_sqlite_file(tmp_path: Path):
+    engines = [connect(f"sqlite:///{tmp_path / 'new.db'}") for _ in range(4)]
+    with ThreadPoolExecutor(len(engines)) as threads:
+        list(threads.map(schema.require_current, engines))
+    assert schema.differences(engines[0]) == []
+    for engine in engines:
+        engine.dispose()
+
+
+@pytest.mark.parametrize("version", ["0000", "9999"], ids=["older", "newer"])
+def test_a_ledger_of_another_version_is_refused_with_the_way_out(ledger: Engine, version: str):
+    set_version(ledger, version)
+    with pytest.raises(BadInput, match=f"is at version {version}.*throughline db upgrade"):
+        schema.require_current(ledger)
+
+
+def test_an_empty_postgresql_database_is_refused_with_the_way_out(empty_server: Engine):
+    with pytest.raises(BadInput, match=r"has no tables yet.*throughline db upgrade"):
+        schema.require_current(empty_server)
+    assert tables(empty_server) == set()

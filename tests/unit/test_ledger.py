@@ -1,0 +1,69 @@
+"""Money walks forward only: every state is reached, none is left twice, and an end is an end."""
+
+import pytest
+
+from throughline.domain.ledger import (
+    BATCH_MOVES,
+    CALL_MOVES,
+    BatchState,
+    CallState,
+    batch_sources,
+    call_sources,
+)
+
+STATES = [*BatchState, *CallState]
+
+
+def moves_from(state: BatchState | CallState) -> frozenset[BatchState] | frozenset[CallState]:
+    return BATCH_MOVES[state] if isinstance(state, BatchState) else CALL_MOVES[state]
+
+
+def sources_of(state: BatchState | CallState) -> tuple[BatchState, ...] | tuple[CallState, ...]:
+    return batch_sources(state) if isinstance(state, BatchState) else call_sources(state)
+
+
+def name(state: BatchState | CallState) -> str:
+    return f"{type(state).__name__}.{state.name}"
+
+
+@pytest.mark.parametrize("state", STATES, ids=name)
+def test_every_state_but_the_first_is_reached_from_another(state: BatchState | CallState):
+    assert bool(sources_of(state)) is (state.name != "INTENDED")
+
+
+@pytest.mark.parametrize("state", STATES, ids=name)
+def test_the_sources_of_a_state_are_those_that_move_to_it(state: BatchState | CallState):
+    assert all(state in moves_from(source) for source in sources_of(state))
+
+
+@pytest.mark.parametrize("state", STATES, ids=name)
+def test_no_way_leads_back(state: BatchState | CallState):
+    seen: set[str] = set()
+    waiting = [*moves_from(state)]
+    while waiting:
+        reached = waiting.pop()
+        seen.add(reached)
+        waiting += moves_from(reached)
+    assert state not in seen
+
+
+@pytest.mark.parametrize(
+    "end",
+    [BatchState.INGESTED, BatchState.ABANDONED, CallState.RECORDED, CallState.LOST, CallState.ABANDONED],
+    ids=name,
+)
+def test_an_end_is_an_end(end: BatchState | CallState):
+    assert not moves_from(end)
+
+
+def test_what_may_have_been_accepted_is_never_silently_abandoned():
+    assert CallState.ABANDONED not in CALL_MOVES[CallState.SENT]
+    assert BatchState.ABANDONED not in BATCH_MOVES[BatchState.SUBMITTED]
+
+
+def test_a_batch_is_only_ingested_once_it_ended():
+    assert batch_sources(BatchState.INGESTED) == (BatchState.ENDED,)
+
+
+def test_only_a_call_that_was_sent_can_be_lost():
+    assert call_sources(CallState.LOST) == (CallState.SENT,)

@@ -1,0 +1,79 @@
+"""Tokens are counted without a network, quickly, and without a trace in the environment."""
+
+import os
+import subprocess
+import sys
+import time
+from pydoc_data.topics import topics
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from throughline import tokenizer
+
+_OFFLINE = """
+import sys
+
+def forbid_network(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        raise SystemExit(f"{event} {arguments}")
+
+sys.addaudithook(forbid_network)
+from throughline.tokenizer import count
+print(count("hello world"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("", 0, id="nothing"),
+        pytest.param("hello world", 2, id="words"),
+        pytest.param("def f(x):\n    return x", 7, id="code"),
+        pytest.param("<|endoftext|>", 7, id="a control token is text"),
+        pytest.param("日本語", 2, id="characters beyond Latin"),
+        pytest.param("\ud800", 1, id="half a surrogate pair"),
+    ],
+)
+def test_a_text_has_so_many_tokens(text: str, expected: int):
+    assert tokenizer.count(text) == expected
+
+
+@settings(max_examples=50)
+@given(st.text())
+def test_a_text_never_has_more_tokens_than_bytes(text: str):
+    assert 0 <= tokenizer.count(text) <= len(text.encode())
+
+
+def test_cutting_a_long_text_into_pieces_hardly_changes_its_count():
+    text = "".join(topics.values())[:100_000]
+    whole = len(tokenizer._encoding().encode_ordinary(text))
+    assert whole <= tokenizer.count(text) <= whole * 1.001
+
+
+@pytest.mark.parametrize("letter", ["a", " ", "é", "-"], ids=["letter", "space", "accent", "dash"])
+def test_a_megabyte_of_one_character_is_counted_in_seconds(letter: str):
+    started = time.perf_counter()
+    assert tokenizer.count(letter * (1_000_000 // len(letter.encode()))) > 0
+    assert time.perf_counter() - started < 2
+
+
+def test_nothing_is_downloaded(tmp_path):
+    """In a fresh process with empty caches, where touching the network ends the program."""
+    environment = {"PATH": "", "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", _OFFLINE], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("2\n", "")
+
+
+@pytest.mark.parametrize("before", [None, "/elsewhere"], ids=["unset", "set"])
+def test_the_cache_folder_of_others_is_put_back(before: str | None, monkeypatch: pytest.MonkeyPatch):
+    if before is None:
+        monkeypatch.delenv("TIKTOKEN_CACHE_DIR", raising=False)
+    else:
+        monkeypatch.setenv("TIKTOKEN_CACHE_DIR", before)
+    tokenizer._encoding.cache_clear()
+    tokenizer.count("hello")
+    assert os.environ.get("TIKTOKEN_CACHE_DIR") == before
