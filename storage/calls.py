@@ -202,6 +202,15 @@ def lose_one(tx: Tx, call_id: CallId, error: str) -> None:
     )
 
 
+def lose_rest(tx: Tx, batch_id: BatchId) -> None:
+    """Mark what the batch's results did not mention as lost: paid perhaps, never knowable."""
+    tx.execute(
+        update(calls)
+        .where(calls.c.batch_id == batch_id, calls.c.state.in_(call_sources(CallState.LOST)))
+        .values(state=CallState.LOST, errors=["the results do not mention this request"], delivered=[])
+    )
+
+
 def mark_sent(tx: Tx, batch_id: BatchId) -> None:
     """The batch is submitted, so its requests are on their way."""
     _move_batch(tx, batch_id, CallState.SENT)

@@ -98,7 +98,9 @@ async def ingest(batch_id: BatchId, save: Callable[[ItemResult], None]) -> None:
             save(item)
         else:
             logger.warning("foreign result batch_id=%s custom_id=%s", batch_id, item.call_id)
-    _move(batch_id, BatchState.INGESTED)
+    with transaction(rt.engine) as tx:
+        calls.lose_rest(tx, batch_id)
+        batches.move(tx, batch_id, BatchState.INGESTED, now=runtime.now())
 
 
 def load(batch_id: BatchId) -> Batch:

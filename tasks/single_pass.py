@@ -1,6 +1,7 @@
 """The single pass: the whole job as one item of a Message Batch, with up to 300,000 tokens of output."""
 
 import logging
+from collections.abc import Sequence
 
 from storage import attempts, batches, calls, jobs
 from storage.attempts import Attempt
@@ -21,6 +22,8 @@ from throughline.domain.settlement import Settlement, Wanted, settle
 from throughline.errors import Rejected
 
 logger = logging.getLogger(__name__)
+_UNDER_WAY = (BatchState.INTENDED, BatchState.UNKNOWN, BatchState.SUBMITTED, BatchState.ENDED)
+_ABANDONED = 3  # posts that provably never arrived, before the chain takes over
 _SUBMISSIONS = 2  # an item that errored, expired or was canceled cost nothing and is sent once more
 
 
@@ -41,22 +44,31 @@ async def begin_single_pass(job_id: JobId, role: Role) -> Attempt:
 
 @step
 async def submit_single_pass(attempt_id: AttemptId) -> BatchId | None:
-    """The batch that carries the attempt: the one on its way, or a new one. None when there is no use."""
-    attempt, sent, batch = _load(attempt_id)
-    if attempt.ended:
-        return None
-    under_way = batch is not None and batch.state is not BatchState.INGESTED
-    if batch is not None and under_way and await batch_steps.settle_doubt(batch.id):
-        return batch.id
-    unanswered = [call for call in sent if call.outcome not in (None, "answered")]
-    if len(unanswered) >= _SUBMISSIONS:
-        return None
-    try:
-        batch_id = await batch_steps.submit([intent_of(attempt)])
-    except Rejected as error:
-        _finish(attempt_id, AttemptStatus.FAILED, reason=str(error))
-        return None
-    return batch_id if await batch_steps.settle_doubt(batch_id) else await submit_single_pass(attempt_id)
+    """The batch that carries the attempt: the one on its way, or a new one. None once the attempt has ended."""
+    while True:
+        attempt, sent, batch = _load(attempt_id)
+        if attempt.ended:
+            return None
+        if batch is not None and batch.state in _UNDER_WAY and await batch_steps.settle_doubt(batch.id):
+            return batch.id
+        if (why := _no_more(sent)) is not None:
+            _finish(attempt_id, AttemptStatus.FAILED, reason=why)
+            return None
+        try:
+            await batch_steps.submit([intent_of(attempt)])
+        except Rejected as error:
+            _finish(attempt_id, AttemptStatus.FAILED, reason=str(error))
+            return None
+
+
+def _no_more(sent: Sequence[Call]) -> str | None:
+    """Why the request is not sent again; None while it may be."""
+    fruitless = [call for call in sent if call.outcome is not None or call.state is CallState.LOST]
+    if len(fruitless) >= _SUBMISSIONS:
+        return "; ".join(fruitless[-1].errors)
+    if len([call for call in sent if call.state is CallState.ABANDONED]) >= _ABANDONED:
+        return f"the batch was not accepted in {_ABANDONED} tries"
+    return None
 
 
 @step
@@ -67,14 +79,9 @@ async def wait_for_batch(batch_id: BatchId) -> None:
 
 @step
 async def ingest_single_pass(attempt_id: AttemptId, batch_id: BatchId) -> Attempt:
-    """Save the batch's results; the attempt ends unless its item may be sent once more."""
-
+    """Save the batch's results. An attempt that they do not end may be submitted once more."""
     await batch_steps.ingest(batch_id, save_result)
-    attempt, sent, _ = _load(attempt_id)
-    if not attempt.ended and len([call for call in sent if call.outcome]) >= _SUBMISSIONS:
-        _finish(attempt_id, AttemptStatus.FAILED, reason=sent[-1].errors[0])
-        attempt, _, _ = _load(attempt_id)
-    return attempt
+    return _load(attempt_id)[0]
 
 
 def compose(job: JobContext, outline: Outline | None) -> Ask:

@@ -18,6 +18,14 @@ def ledger(database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
+def elsewhere(database_url: str) -> Iterator[Engine]:
+    """The same ledger, as another process has it."""
+    engine = connect(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
 def sqlite_ledger(sqlite_url: str) -> Iterator[Engine]:
     """A fresh ledger in a SQLite file."""
     engine = connect(sqlite_url)

@@ -1,6 +1,5 @@
 """Columns keep what was put into them: money to the last place, times aware, text whole."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -29,10 +28,10 @@ samples = Table(
 
 
 @pytest.fixture
-def shelf(ledger: Engine) -> Iterator[Engine]:
+def shelf(ledger: Engine) -> Engine:
     with transaction(ledger) as tx:
         samples.create(tx)
-    yield ledger
+    return ledger
 
 
 def kept(engine: Engine, column: str, values: list[Any]) -> list[Any]:
