@@ -215,13 +215,16 @@ def compose(job: JobContext, outline: Outline | None, link: Link, units: dict[st
         written = [prompts.beginning(units[unit_id]) for unit_id in outline.unit_ids]
     whole_corpus = outline is None or not any(unit.spans for unit in outline.units)
     planned = routing.planned_units(spec, len(job.sources))
-    count = planned if link.with_outline else max(len(link.unit_ids), 1)
+    if link.with_outline:
+        max_tokens = routing.outline_max_tokens(spec, job.model, planned)
+    else:
+        max_tokens = routing.part_max_tokens(spec, job.model, len(link.unit_ids), generous=link.generous)
     return prompts.compose(
         spec=spec,
         model=job.model,
         documents=_documents(job, outline, link),
         instruction=prompts.link(spec, outline, link, planned_units=planned, written=written),
-        max_tokens=routing.part_max_tokens(spec, job.model, count, generous=link.generous),
+        max_tokens=max_tokens,
         schema_in_prompt=not job.plan.endpoint.structured_outputs,
         cache_documents=whole_corpus and job.plan.chunked.calls > 1,
     )

@@ -22,6 +22,7 @@ os.environ |= {
 
 from storage import schema  # noqa: E402
 from storage.engine import connect  # noqa: E402
+from storage.tables import metadata  # noqa: E402
 from tests.servers import Postgres, Simulator, running_postgres, running_simulator  # noqa: E402
 
 
@@ -65,9 +66,9 @@ def _migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def _migrated_postgres(postgres: Postgres) -> Iterator[str]:
-    with postgres.database() as name:
-        _migrate(postgres.url(name))
-        yield name
+    with postgres.database() as url:
+        _migrate(url)
+        yield url
 
 
 def _migrate(url: str) -> None:
@@ -84,12 +85,12 @@ def sqlite_url(_migrated_sqlite: Path, tmp_path: Path) -> str:
 
 @pytest.fixture
 def postgres_url(postgres: Postgres, _migrated_postgres: str) -> Iterator[str]:
-    """A fresh ledger on a real PostgreSQL server."""
-    with postgres.database(template=_migrated_postgres) as name:
-        yield postgres.url(name)
+    """A clean ledger on a real PostgreSQL server; who changes its schema takes a `postgres.database()` instead."""
+    yield _migrated_postgres
+    postgres.clear(_migrated_postgres, [table.name for table in reversed(metadata.sorted_tables)])
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """A fresh ledger, empty and at the newest version: once on SQLite, once on PostgreSQL."""
+    """A ledger without rows, at the newest version: once on SQLite, once on PostgreSQL."""
     return request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")

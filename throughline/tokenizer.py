@@ -12,7 +12,7 @@ import tiktoken
 
 _DATA = Path(__file__).parent / "data"
 _CACHE_VARIABLE = "TIKTOKEN_CACHE_DIR"
-# A long run without spaces makes the tokenizer's own splitting slow; a cut costs at most one token.
+# A long run without spaces makes the tokenizer's own splitting slow; a cut costs a few tokens at most.
 _PIECE_CHARACTERS = 20_000
 
 

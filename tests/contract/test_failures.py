@@ -271,8 +271,16 @@ async def test_looking_at_an_endpoint_costs_nothing(simulated: Claude, simulator
 
 
 async def test_a_busy_endpoint_is_not_taken_for_one_without_batches(simulated: Claude, simulator: Simulator):
-    simulator.faults("batches.list", "status", status=529, times=TRIES - 1)
+    simulator.faults("batches.list", "status", status=529)
     assert (await simulated.endpoint()).batches
+
+
+async def test_an_endpoint_that_stays_busy_is_not_waited_for(simulated: Claude, simulator: Simulator):
+    """A person waits for this answer."""
+    simulator.faults("batches.list", "status", status=529, times=-1)
+    with pytest.raises(BadInput, match="nothing was spent"):
+        await simulated.endpoint()
+    assert len(simulator.requests()) < TRIES
 
 
 async def test_an_endpoint_that_is_not_there_is_named():

@@ -44,8 +44,8 @@ def new_file(tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def empty_server(postgres: Postgres) -> Iterator[Engine]:
     """A PostgreSQL database without tables."""
-    with postgres.database() as name:
-        engine = connect(postgres.url(name))
+    with postgres.database() as url:
+        engine = connect(url)
         yield engine
         engine.dispose()
 

@@ -62,7 +62,7 @@ def test_an_outline_written_by_the_model_is_kept(ledger: Engine):
 
 
 def test_units_come_back_as_they_were_written(ledger: Engine):
-    first, second = unit("u001"), unit("u002", body="Grüße 你好 🚢\x00 \u2028")
+    first, second = unit("u001"), unit("u002", body="Grüße 你好 🚢\r\n\t\u2028\x7f")
     with transaction(ledger) as tx:
         attempt = begun(tx)
         attempts.save_units(tx, attempt.id, intend(tx, attempt), [first, second])

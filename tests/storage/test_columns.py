@@ -1,5 +1,6 @@
 """Columns keep what was put into them: money to the last place, times aware, text whole."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -28,10 +29,11 @@ samples = Table(
 
 
 @pytest.fixture
-def shelf(ledger: Engine) -> Engine:
-    with transaction(ledger) as tx:
-        samples.create(tx)
-    return ledger
+def shelf(ledger: Engine) -> Iterator[Engine]:
+    """A ledger with a table more."""
+    samples.create(ledger)
+    yield ledger
+    samples.drop(ledger)
 
 
 def kept(engine: Engine, column: str, values: list[Any]) -> list[Any]:

@@ -20,11 +20,6 @@ def tables(engine: Engine) -> set[str]:
     return set(inspect(engine).get_table_names()) - {"alembic_version"}
 
 
-def set_version(engine: Engine, version: str) -> None:
-    with transaction(engine) as tx:
-        tx.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
-
-
 def test_the_version_in_code_is_the_newest_migration():
     config = Config()
     config.set_main_option("script_location", str(Path(storage.__file__).parent / "migrations"))
@@ -63,10 +58,11 @@ def test_an_upgrade_of_a_current_ledger_keeps_its_rows(ledger: Engine):
         assert jobs.get(tx, job.id) == job
 
 
-def test_a_difference_between_tables_and_code_is_seen(ledger: Engine):
-    with transaction(ledger) as tx:
+def test_a_difference_between_tables_and_code_is_seen(empty: Engine):
+    schema.upgrade(empty)
+    with transaction(empty) as tx:
         tx.execute(text("ALTER TABLE jobs DROP COLUMN reason"))
-    assert schema.differences(ledger)
+    assert schema.differences(empty)
 
 
 def test_a_current_ledger_is_taken_as_it_is(ledger: Engine):
@@ -99,13 +95,30 @@ def test_programs_that_start_at_once_agree_on_a_new_sqlite_file(tmp_path: Path):
 
 
 @pytest.mark.parametrize("version", ["0000", "9999"], ids=["older", "newer"])
-def test_a_ledger_of_another_version_is_refused_with_the_way_out(ledger: Engine, version: str):
-    set_version(ledger, version)
+def test_a_ledger_of_another_version_is_refused_with_the_way_out(empty: Engine, version: str):
+    schema.upgrade(empty)
+    with transaction(empty) as tx:
+        tx.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
     with pytest.raises(BadInput, match=f"is at version {version}.*throughline db upgrade"):
-        schema.require_current(ledger)
+        schema.require_current(empty)
 
 
 def test_an_empty_postgresql_database_is_refused_with_the_way_out(empty_server: Engine):
     with pytest.raises(BadInput, match=r"has no tables yet.*throughline db upgrade"):
         schema.require_current(empty_server)
     assert tables(empty_server) == set()
+
+
+def test_a_server_that_cannot_be_reached_is_named_without_its_password():
+    engine = connect("postgresql://me:secret@127.0.0.1:1/ledger")
+    with pytest.raises(BadInput, match=r"/ledger cannot be used: .*THROUGHLINE_DATABASE_URL") as caught:
+        schema.require_current(engine)
+    engine.dispose()
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path):
+    engine = connect(f"sqlite:///{tmp_path}")
+    with pytest.raises(BadInput, match=f"{tmp_path} cannot be used: .*THROUGHLINE_DATABASE_URL"):
+        schema.require_current(engine)
+    engine.dispose()

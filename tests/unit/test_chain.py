@@ -243,7 +243,7 @@ def answering(draw: st.DrawFn) -> Answering:
     return answer
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(outlines, some_limits, answering(), st.booleans(), st.data())
 def test_every_chain_ends_and_never_pays_twice(
     planned: Outline, limits: PartLimits, answer: Answering, by_model: bool, data: st.DataObject
@@ -288,6 +288,7 @@ def assert_well_formed(step: tuple[Link, ...], planned: Outline, limits: PartLim
         assert of_kind == sorted(of_kind)
 
 
+@settings(max_examples=30)
 @given(outlines, some_limits, st.data())
 def test_a_chain_that_died_goes_on_with_exactly_what_is_missing(
     planned: Outline, limits: PartLimits, data: st.DataObject

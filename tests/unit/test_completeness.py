@@ -1,7 +1,7 @@
 """An output is complete when it holds every unit of its outline and the closing."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from throughline.domain.completeness import completeness
@@ -24,6 +24,7 @@ def test_an_output_is_complete_with_every_unit_and_its_closing(written: tuple[st
     assert completeness(OUTLINE, written, closing=closing).complete is complete
 
 
+@settings(max_examples=20)
 @given(st.sets(st.sampled_from(OUTLINE.unit_ids)), st.booleans())
 def test_what_is_missing_is_named_in_outline_order(written: set[str], closing: bool):
     found = completeness(OUTLINE, written, closing=closing)

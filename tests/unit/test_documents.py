@@ -60,6 +60,7 @@ def test_stretches_that_do_not_touch_are_documents_of_their_own(spans: tuple[tup
     assert [document.text for document in excerpts([covering(*spans)], [PROSE, CODE])] == texts
 
 
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, len(PROSE.text)), min_size=1))
 def test_excerpts_of_all_units_are_the_source(cuts: list[int]):
     bounds = [0, *sorted(cuts), len(PROSE.text)]
@@ -85,7 +86,7 @@ def test_no_sources_make_no_digest():
     assert digest([], 10) == ()
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.integers(1_000, 13_000))
 def test_a_digest_of_ordinary_sections_fits_its_limit(max_tokens: int):
     documents = digest([LONG, LONG], max_tokens)

@@ -1,7 +1,7 @@
 """Durations are read as people type them, and anything else is refused with an example."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from throughline.cli.duration import seconds
@@ -45,6 +45,7 @@ def test_what_is_no_duration_is_refused_with_the_forms_that_are(text: str):
         seconds(text)
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99), st.integers(1, 99))
 def test_the_parts_add_up(days: int, hours: int, minutes: int, rest: int):
     expected = ((days * 24 + hours) * 60 + minutes) * 60 + rest

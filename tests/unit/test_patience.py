@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from throughline.claude.patience import Patience, patiently
@@ -44,6 +44,7 @@ def test_patience_ends_after_its_tries(tried: int, error: Retryable):
     assert PATIENCE.wait_s(tried, error, 0.5) is None
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 5), st.floats(0, 1), st.none() | st.floats(0, 1e9))
 def test_no_wait_is_negative_or_above_the_longest(tried: int, jitter: float, retry_after_s: float | None):
     wait_s = PATIENCE.wait_s(tried, Retryable(retry_after_s=retry_after_s), jitter)

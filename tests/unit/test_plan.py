@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from throughline.domain.chain import PartLimits
@@ -73,6 +73,7 @@ def test_a_plan_comes_back_from_json_as_it_was():
     assert from_json(json.loads(json.dumps(to_json(PLAN)))) == PLAN
 
 
+@settings(max_examples=30)
 @given(st.decimals(min_value=0, max_value=10**6, places=12), st.floats(0, 1e6), st.floats(0, 1))
 def test_figures_come_back_to_the_last_digit(usd: Decimal, hours: float, chance: float):
     single = replace(SINGLE, expected_usd=usd, worst_usd=usd / 3, hours=hours, truncation_chance=chance)

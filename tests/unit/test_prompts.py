@@ -107,9 +107,9 @@ def test_a_whole_job_by_a_given_outline_asks_for_every_unit_and_the_closing():
 
 def test_a_whole_job_without_an_outline_plans_one_first():
     text = whole_job(spec(Kind.SYNTHESIS), None, 12)
-    assert tags(text) == ["task", "plan_outline", "write_closing"]
+    assert tags(text) == ["task", "plan_outline", "write_units", "write_closing"]
     assert '<plan_outline units="12" words="450"/>' in text
-    assert "every unit of that outline" in text
+    assert '<write_units of="outline"/>' in text
 
 
 def test_a_link_that_writes_all_has_the_instruction_of_a_whole_job():

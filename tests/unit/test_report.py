@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from throughline.domain.job import AttemptId, AttemptStatus, JobId, JobSpec, JobStatus, Kind, Path, PathChoice, Role
@@ -171,6 +171,7 @@ def test_dollars_are_written_plainly(usd: str, text: str):
     assert dollars(Decimal(usd)) == text
 
 
+@settings(max_examples=30)
 @given(st.decimals(min_value=0, max_value=10**6, places=12))
 def test_dollars_are_exact(usd: Decimal):
     text = dollars(usd)
@@ -181,6 +182,7 @@ def test_dollars_are_exact(usd: Decimal):
 counts = st.builds(CitationCounts, verified=st.integers(0), altered=st.integers(0), missing=st.integers(0))
 
 
+@settings(max_examples=30)
 @given(counts, counts)
 def test_citation_counts_add_up(one: CitationCounts, other: CitationCounts):
     both = one + other

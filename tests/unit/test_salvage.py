@@ -15,7 +15,7 @@ CUT = Defect(unit_id=None, error="the JSON ends before it is complete")
 FRAGMENTS = [*'ab \n\t"\\{}[],:é—😀', '{"unit_id":"u009","heading":"h","body":"b"', "```", "]}"]
 SYNTAX = [*'{}[]",:\\ \nu019eE+-.', '"units"', '"outline"', '"closing"', "null", "true", "NaN"]
 texts = st.lists(st.sampled_from(FRAGMENTS), max_size=8).map(lambda parts: "".join(("x", *parts)))
-garbage = st.lists(st.sampled_from(SYNTAX), max_size=40).map("".join)
+garbage = st.lists(st.sampled_from(SYNTAX), max_size=25).map("".join)
 
 
 def entry(number: int) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def ends_of(parts: list[Any], text: str) -> list[int]:
     return ends
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.lists(texts, max_size=4), st.booleans(), st.sampled_from(["", "```json\n", "Here it is:\n\n"]))
 def test_a_cut_anywhere_yields_exactly_the_units_complete_before_it(bodies: list[str], closes: bool, before: str):
     units = [unit(number, body) for number, body in enumerate(bodies, 1)]
@@ -89,7 +89,7 @@ def test_an_empty_outline_is_no_outline():
     assert not read_answer(written([unit(1)]), Kind.SUMMARY).outline_complete
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(garbage)
 def test_no_text_makes_reading_raise(text: str):
     read_answer(text, Kind.RESEARCH_REPORT)
@@ -228,6 +228,6 @@ def test_a_cut_answer_with_another_defect_names_that_one():
     assert [defect.unit_id for defect in answer.defects] == ["u001"]
 
 
-def test_three_thousand_units_are_read_in_order():
-    units = [unit(number) for number in range(1, 3_001)]
+def test_a_thousand_units_are_read_in_order():
+    units = [unit(number) for number in range(1, 1_001)]
     assert ids(read_answer(written(units), Kind.SUMMARY)) == [part["unit_id"] for part in units]

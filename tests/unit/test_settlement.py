@@ -151,7 +151,7 @@ def test_an_answer_without_json_is_wasted_whole(text: str):
     assert settled(text, wanted("u001")).wasted_tokens == 1_000
 
 
-@settings(max_examples=50)
+@settings(max_examples=40)
 @given(
     st.lists(st.sampled_from(["u001", "u002", "u003", "x"]), max_size=4),
     st.sets(st.sampled_from(["u001", "u002", "u003"])),

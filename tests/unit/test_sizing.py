@@ -63,7 +63,7 @@ def test_more_effort_takes_more_thinking():
     assert 0 < low < medium < high
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(kinds, depths, efforts, models, units)
 def test_the_upper_bound_is_above_what_is_expected(kind: Kind, depth: Depth, effort: Effort, model: Model, count: int):
     size = size_output(kind=kind, depth=depth, model=model, effort=effort, units=count)
@@ -71,7 +71,7 @@ def test_the_upper_bound_is_above_what_is_expected(kind: Kind, depth: Depth, eff
     assert 0 <= size.thinking_tokens < size.expected_tokens
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(kinds, depths, efforts, models, units)
 def test_one_more_unit_never_makes_the_output_shorter(
     kind: Kind, depth: Depth, effort: Effort, model: Model, count: int
@@ -96,6 +96,7 @@ def test_every_second_output_is_longer_than_expected():
     assert size.probability_over(size.expected_tokens) == pytest.approx(0.5)
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
 def test_a_higher_cap_is_never_more_likely_to_be_exceeded(one: int, other: int):
     low, high = sorted((one, other))

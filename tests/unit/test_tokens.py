@@ -1,7 +1,7 @@
 """A local count stands for an interval of Claude tokens, careful at its upper end."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from throughline.domain.models import Tokenizer
@@ -12,6 +12,7 @@ counts = st.builds(TokenCount, expected=st.integers(0, 10**7), upper=st.integers
 every_tokenizer = pytest.mark.parametrize("tokenizer", list(Tokenizer))
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 10**7), st.sampled_from(Tokenizer), st.sampled_from(Format))
 def test_the_upper_count_is_never_below_the_expected_one(local: int, tokenizer: Tokenizer, source_format: Format):
     count = to_claude(local, tokenizer, source_format)
@@ -47,12 +48,14 @@ def test_a_count_that_the_api_gave_is_no_interval():
     assert exact(123) == TokenCount(expected=123, upper=123)
 
 
+@settings(max_examples=30)
 @given(counts, counts)
 def test_counts_add_up_at_both_ends(one: TokenCount, other: TokenCount):
     both = one + other
     assert (both.expected, both.upper) == (one.expected + other.expected, one.upper + other.upper)
 
 
+@settings(max_examples=30)
 @given(counts)
 def test_adding_no_tokens_changes_nothing(count: TokenCount):
     assert count + NO_TOKENS == count

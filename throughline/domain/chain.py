@@ -3,8 +3,9 @@
 `next_links` is a function of the outline and of what every earlier link was asked for and delivered. A
 chain that died is therefore continued by calling it again: what is written is never asked for twice.
 
-    outline missing        -> one outline link (or one link for everything, when the job is small)
-    units never asked for  -> part links, packed by expected size; they run side by side
+    outline missing        -> one outline link
+    units never asked for  -> part links, packed by expected size; they run side by side; a job of one part
+                              has the closing written in the same link
     cut while being written -> continuation links, half as many units each
     written but unusable   -> one repair link that shows the error
     all units written      -> one closing link
@@ -97,7 +98,7 @@ Step = tuple[Link, ...] | Finished | Stuck
 def next_links(state: ChainState, limits: PartLimits) -> Step:
     """The links to send now; they do not depend on each other."""
     if state.outline is None:
-        return _outline_step(state, limits)
+        return _outline_step(state)
     missing = [unit for unit in state.outline.units if unit.id not in state.written]
     if missing:
         return _units_step(state, missing, limits)
@@ -106,16 +107,12 @@ def next_links(state: ChainState, limits: PartLimits) -> Step:
     return Finished()
 
 
-def is_one_link(units: int, limits: PartLimits) -> bool:
-    """Whether the whole job fits into one link."""
-    return units <= limits.units
-
-
-def _outline_step(state: ChainState, limits: PartLimits) -> Step:
+def _outline_step(state: ChainState) -> Step:
     tried = sum(past.link.with_outline for past in state.past)
     if tried >= _OUTLINE_TRIES:
         return Stuck(reason=f"No usable outline after {tried} calls. {_last_error(state.past)}")
-    return (Link(kind=LinkKind.OUTLINE, with_outline=True, errors=_errors_of_last(state.past)),)
+    errors = _errors_of_last(state.past)
+    return (Link(kind=LinkKind.OUTLINE, with_outline=True, errors=errors, generous=tried > 0),)
 
 
 def _units_step(state: ChainState, missing: Sequence[OutlineUnit], limits: PartLimits) -> Step:
@@ -123,17 +120,19 @@ def _units_step(state: ChainState, missing: Sequence[OutlineUnit], limits: PartL
     for unit in missing:
         if asked[unit.id] >= _UNIT_TRIES or invalid[unit.id] >= _INVALID_TRIES:
             return Stuck(
-                reason=f"Unit {unit.id} ({unit.heading}) is still missing after {asked[unit.id]} calls. "
+                reason=f"Unit {unit.id} ({unit.heading}) is still missing after "
+                f"{max(asked[unit.id], invalid[unit.id])} calls. "
                 f"{_last_error(state.past)}"
             )
-    fresh = [unit for unit in missing if not asked[unit.id]]
+    had_a_turn = {unit_id for past in state.past for unit_id in past.link.unit_ids}
+    fresh = [unit for unit in missing if unit.id not in had_a_turn]
     if len(fresh) == len(missing) and not state.written and not state.closing_written:
         parts = list(_packed(fresh, limits))
         if len(parts) == 1:
             return (Link(kind=LinkKind.PART, unit_ids=parts[0], with_closing=True),)
     return (
         *(Link(kind=LinkKind.PART, unit_ids=ids) for ids in _packed(fresh, limits)),
-        *_again([unit for unit in missing if asked[unit.id]], state.past, limits),
+        *_again([unit for unit in missing if unit.id in had_a_turn], state.past, limits),
     )
 
 
@@ -155,16 +154,21 @@ def _closing_step(state: ChainState) -> Step:
     tried = sum(past.link.kind is LinkKind.CLOSING for past in state.past)
     if tried >= _CLOSING_TRIES:
         return Stuck(reason=f"No usable closing after {tried} calls. {_last_error(state.past)}")
-    return (Link(kind=LinkKind.CLOSING, with_closing=True, errors=_errors_of_last(state.past[-1:])),)
+    errors = _errors_of_last([past for past in state.past if past.link.kind is LinkKind.CLOSING])
+    return (Link(kind=LinkKind.CLOSING, with_closing=True, errors=errors, generous=tried > 0),)
 
 
 def _failures(past: Sequence[PastLink]) -> tuple[Counter[str], Counter[str]]:
-    """For each unit: links that asked for it in vain, and those of them whose answer was unusable."""
+    """For each unit: links that asked for it in vain, and those of them whose answer was unusable.
+
+    A link that delivered other units is no failure of those behind its cut: they had no turn.
+    """
     asked: Counter[str] = Counter()
     invalid: Counter[str] = Counter()
     for link in past:
         lacking = [unit_id for unit_id in link.link.unit_ids if unit_id not in link.delivered]
-        asked.update(lacking)
+        if not link.delivered or len(link.link.unit_ids) == 1:
+            asked.update(lacking)
         if link.errors and not link.truncated:
             invalid.update(lacking)
     return asked, invalid

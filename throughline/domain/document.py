@@ -60,8 +60,10 @@ def _closing(closing: Closing) -> Iterator[str]:
     if isinstance(closing, ResearchClosing):
         for option in closing.options:
             yield f"**Option: {option.name}**"
-            yield _bullets([f"For: {text}" for text in option.advantages])
-            yield _bullets([f"Against: {text}" for text in option.drawbacks])
+            points = [f"For: {text}" for text in option.advantages]
+            points += [f"Against: {text}" for text in option.drawbacks]
+            if points:
+                yield _bullets(points)
         if closing.gaps:
             yield "**Open:**"
             yield _bullets(closing.gaps)

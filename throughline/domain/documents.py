@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from throughline.domain.ask import Document
 from throughline.domain.outline import OutlineUnit
-from throughline.domain.source import Format, Source, Span
+from throughline.domain.source import Format, Source, Span, line_starts
 from throughline.domain.structure import Section, sections
 
 # The careful end of Claude's bytes a token on code, the densest text: for what must surely fit.
@@ -55,8 +55,10 @@ def _digest_of(source: Source, keep: float) -> Document:
 
 def _beginning(text: str, section: Section, keep: float) -> str:
     mark = " [...]\n"
-    end = section.start + max(int((section.end - section.start) * keep) - len(mark), 0)
-    return text[section.start : end] + mark
+    share = int((section.end - section.start) * keep)
+    if share <= len(mark):
+        return text[section.start : section.start + share]
+    return text[section.start : section.start + share - len(mark)] + mark
 
 
 def _joined(spans: Sequence[Span]) -> list[Span]:
@@ -74,11 +76,13 @@ def _joined(spans: Sequence[Span]) -> list[Span]:
 def _document(source: Source, start: int, end: int) -> Document:
     text = source.text[start:end]
     if source.format is Format.CODE:
-        text = _numbered(text, first_line=source.text.count("\n", 0, start) + 1)
+        text = _numbered(text, first_line=len(line_starts(source.text[:start])) if start else 1)
     return Document(title=source.name, text=text)
 
 
 def _numbered(text: str, *, first_line: int) -> str:
     """Each line behind its number, so that findings can name lines."""
-    lines = text.split("\n")
-    return "\n".join(f"{number}|{line}" for number, line in enumerate(lines, first_line))
+    starts = line_starts(text)
+    ends = [*starts[1:], len(text)]
+    lines = (text[start:end] for start, end in zip(starts, ends, strict=True) if start < end)
+    return "".join(f"{number}|{line}" for number, line in enumerate(lines, first_line))

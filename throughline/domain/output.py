@@ -6,6 +6,7 @@ outputs of both paths the same kind of thing. The schema uses only what structur
 bounds, no patterns, every property required. Rules beyond that are checked when the answer is read.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -15,11 +16,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from throughline.domain.job import Kind
 
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def _storable(text: str) -> str:
+    if _UNSTORABLE.search(text):
+        raise ValueError("holds a character that cannot be stored (NUL or half a surrogate pair)")
+    return text
+
 
 def _not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be empty")
-    return text
+    return _storable(text)
 
 
 def _share(value: float) -> float:
@@ -28,6 +37,7 @@ def _share(value: float) -> float:
     return value
 
 
+Str = Annotated[str, AfterValidator(_storable)]
 Text = Annotated[str, AfterValidator(_not_blank)]
 
 
@@ -38,8 +48,8 @@ class _Part(BaseModel):
 class Citation(_Part):
     """A verbatim quote and the source that holds it."""
 
-    source: str = Field(description="Title of the document that holds the quote.")
-    quote: str = Field(description="Copied word for word from that document, one or two sentences.")
+    source: Str = Field(description="Title of the document that holds the quote.")
+    quote: Str = Field(description="Copied word for word from that document, one or two sentences.")
 
 
 class OutlineEntry(_Part):
@@ -47,7 +57,7 @@ class OutlineEntry(_Part):
 
     id: Text = Field(description="u001, u002, ... in reading order.")
     heading: Text
-    sources: list[str] = Field(description="Titles of the documents this unit needs.")
+    sources: list[Str] = Field(description="Titles of the documents this unit needs.")
 
 
 class Unit(_Part):
@@ -79,8 +89,8 @@ class Finding(_Part):
     severity: Literal["critical", "major", "minor", "info"]
     category: Literal["correctness", "security", "performance", "maintainability", "documentation"]
     claim: Text = Field(description="What is wrong and why it matters.")
-    quote: str = Field(description="The line or lines, word for word, without line numbers.")
-    suggestion: str = Field(description="What to do instead.")
+    quote: Str = Field(description="The line or lines, word for word, without line numbers.")
+    suggestion: Str = Field(description="What to do instead.")
 
 
 class CodeReviewUnit(Unit):
@@ -141,22 +151,22 @@ class Closing(_Part):
     """What stands in front of the units: written last, read first."""
 
     overview: Text = Field(description="The whole in a few paragraphs.")
-    key_points: list[str]
+    key_points: list[Str]
 
 
 class Option(_Part):
     """One way to go, with what speaks for and against it."""
 
     name: Text
-    advantages: list[str]
-    drawbacks: list[str]
+    advantages: list[Str]
+    drawbacks: list[Str]
 
 
 class ResearchClosing(Closing):
     """A research report also weighs options and names what stays open."""
 
     options: list[Option]
-    gaps: list[str] = Field(description="Questions that the documents leave open.")
+    gaps: list[Str] = Field(description="Questions that the documents leave open.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,7 +153,7 @@ def _plan_outline(spec: JobSpec, planned_units: int) -> str:
 
 
 def _outline(outline: Outline) -> str:
-    lines = "\n".join(f"{unit.id} {escape(unit.heading, quote=False)}" for unit in outline.units)
+    lines = "\n".join(f"{escape(unit.id)} {escape(unit.heading, quote=False)}" for unit in outline.units)
     return f"The whole output has these units:\n<outline>\n{lines}\n</outline>"
 
 
@@ -169,15 +169,17 @@ def _write_units(spec: JobSpec, units: Iterable[OutlineUnit]) -> str:
 def _unit_tag(unit: OutlineUnit, words: int) -> str:
     sources = unit.sources or tuple(dict.fromkeys(span.source for span in unit.spans))
     source = f' source="{escape("; ".join(sources))}"' if sources else ""
-    return f'<unit id="{unit.id}" words="{words}"{source}>{escape(unit.heading, quote=False)}</unit>'
+    return f'<unit id="{escape(unit.id)}" words="{words}"{source}>{escape(unit.heading, quote=False)}</unit>'
 
 
 def _written(written: Sequence[WrittenUnit]) -> str:
-    units = "\n".join(
-        f'<written id="{unit.unit_id}" heading="{escape(unit.heading)}">{escape(unit.body, quote=False)}</written>'
-        for unit in written
-    )
+    units = "\n".join(_written_tag(unit) for unit in written)
     return f"The units are written; each begins like this:\n{units}"
+
+
+def _written_tag(unit: WrittenUnit) -> str:
+    attributes = f'id="{escape(unit.unit_id)}" heading="{escape(unit.heading)}"'
+    return f"<written {attributes}>{escape(unit.body, quote=False)}</written>"
 
 
 def _write_closing(spec: JobSpec) -> str:

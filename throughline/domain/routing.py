@@ -45,7 +45,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """Everything the decision depends on. `largest_unit_characters` is source text, 0 if not known yet."""
+    """Everything the decision depends on."""
 
     spec: JobSpec
     model: Model
@@ -105,6 +105,12 @@ def part_max_tokens(spec: JobSpec, model: Model, units: int, *, generous: bool =
     wanted = units * _output_per_unit(spec, model) + sizing.closing_tokens(spec.depth, model)
     headroom = _HEADROOM * (2 if generous else 1)
     return min(model.sync_output_tokens, max(_MIN_PART_TOKENS, wanted * headroom))
+
+
+def outline_max_tokens(spec: JobSpec, model: Model, units: int) -> int:
+    """The cap of the link that plans so many units."""
+    wanted = units * _OUTLINE_TOKENS_PER_UNIT * (1 + sizing.thinking_share(model, spec.effort))
+    return min(model.sync_output_tokens, max(_MIN_PART_TOKENS, round(wanted) * _HEADROOM))
 
 
 def planned_units(spec: JobSpec, sources: int) -> int:
@@ -215,9 +221,6 @@ def _chain_usage(case: Case, size: OutputSize, calls: int, overhead: int) -> tup
     if not case.reads_whole_corpus:
         expected = [Usage(input_tokens=tokens.expected // calls + each, output_tokens=output)] * calls
         return expected, [Usage(input_tokens=tokens.upper // calls + each)] * calls
-    if calls == 1:
-        expected = [Usage(input_tokens=tokens.expected + each, output_tokens=output)]
-        return expected, [Usage(input_tokens=tokens.upper + each)]
     first = Usage(input_tokens=each, output_tokens=output, cache_write_5m_tokens=tokens.expected)
     later = Usage(input_tokens=each, output_tokens=output, cache_read_tokens=tokens.expected)
     worst = Usage(input_tokens=each, cache_write_5m_tokens=tokens.upper)
@@ -239,7 +242,7 @@ def _common_obstacles(spec: JobSpec, hours: float, expected_usd: Decimal) -> lis
     if spec.deadline_s is not None and hours * 3600 > spec.deadline_s:
         obstacles.append(f"about {hours:.1f} h needed, deadline in {spec.deadline_s / 3600:.1f} h")
     if spec.budget_usd is not None and expected_usd > spec.budget_usd:
-        obstacles.append(f"about ${expected_usd:.2f} expected, budget ${spec.budget_usd:.2f}")
+        obstacles.append(f"about ${expected_usd:.4f} expected, budget ${spec.budget_usd}")
     return obstacles
 
 
@@ -302,9 +305,7 @@ def _choose(spec: JobSpec, single: PathEstimate, chunked: PathEstimate) -> tuple
 
 def _refuse(spec: JobSpec, wanted: tuple[PathEstimate, ...], obstacles: list[str]) -> None:
     blocked_by_budget = spec.budget_usd is not None and all(
-        len(e.obstacles) == 1 and e.obstacles[0].endswith(f"budget ${spec.budget_usd:.2f}")
-        for e in wanted
-        if e.obstacles
+        len(e.obstacles) == 1 and e.obstacles[0].endswith(f"budget ${spec.budget_usd}") for e in wanted if e.obstacles
     )
     sentence = ". ".join(obstacles) + ". Nothing was spent."
     raise BudgetExceeded(sentence) if blocked_by_budget else BadInput(sentence)

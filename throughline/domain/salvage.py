@@ -6,6 +6,7 @@ fence, a sentence before it) is passed over: endpoints without structured output
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -17,6 +18,7 @@ from throughline.domain.output import SHAPES, Closing, OutlineEntry, Unit
 
 _decode = json.JSONDecoder(strict=False).raw_decode  # raw newlines inside strings are harmless here
 _SPACE = " \t\r\n"
+_OPENING = re.compile(r'\{(?=\s*["}])')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class Answer:
     units: tuple[Unit, ...] = ()
     closing: Closing | None = None
     defects: tuple[Defect, ...] = ()
+    duplicates: int = 0
     finished: bool = False
 
 
@@ -46,18 +49,23 @@ class _Reader:
     kind: Kind
     outline: list[OutlineEntry] = field(default_factory=list[OutlineEntry])
     outline_complete: bool = False
+    outline_has_hole: bool = False
     units: dict[str, Unit] = field(default_factory=dict[str, Unit])
     closing: Closing | None = None
     defects: list[Defect] = field(default_factory=list[Defect])
+    duplicates: int = 0
 
     def take(self, key: str, value: Any) -> None:
         match key:
             case "outline":
                 if isinstance(entry := self._validated(OutlineEntry, value), OutlineEntry):
                     self.outline.append(entry)
+                else:
+                    self.outline_has_hole = True
             case "units":
                 unit = self._validated(SHAPES[self.kind].unit, value)
                 if isinstance(unit, Unit):
+                    self.duplicates += unit.unit_id in self.units
                     self.units.setdefault(unit.unit_id, unit)
             case "closing":
                 closing = None if value is None else self._validated(SHAPES[self.kind].closing, value)
@@ -77,10 +85,11 @@ class _Reader:
             self.defects.append(Defect(unit_id=None, error="the JSON ends before it is complete"))
         return Answer(
             outline=tuple(self.outline),
-            outline_complete=self.outline_complete and bool(self.outline),
+            outline_complete=self.outline_complete and bool(self.outline) and not self.outline_has_hole,
             units=tuple(self.units.values()),
             closing=self.closing,
             defects=tuple(self.defects),
+            duplicates=self.duplicates,
             finished=finished,
         )
 
@@ -89,7 +98,7 @@ def read_answer(text: str, kind: Kind) -> Answer:
     """Everything complete and valid in `text`; the first unit of an id wins. Never raises."""
     reader = _Reader(kind)
     try:
-        for key, value, ended in _walk(text):
+        for key, value, ended in _walk(text, _start(text)):
             if ended:
                 reader.outline_complete |= key == "outline"
             else:
@@ -99,12 +108,20 @@ def read_answer(text: str, kind: Kind) -> Answer:
     return reader.answer(finished=True)
 
 
-def _walk(text: str) -> Iterator[tuple[str, Any, bool]]:
+def _start(text: str) -> int:
+    """Past the brace that opens the answer: the first one that a key or a closing brace follows."""
+    opening = _OPENING.search(text)
+    if opening is None:
+        raise ValueError("no JSON object")
+    return opening.end()
+
+
+def _walk(text: str, start: int) -> Iterator[tuple[str, Any, bool]]:
     """Each (key, value) of the top object, lists element by element, (key, None, True) at a list's end.
 
     Raises ValueError or IndexError where the JSON is cut or malformed; what came before is good.
     """
-    at = _skip(text, text.index("{") + 1)
+    at = _skip(text, start)
     while text[at] != "}":
         key, at = _decode(text, at)
         at = _skip(text, _expect(text, _skip(text, at), ":"))
@@ -144,7 +161,7 @@ def _skip(text: str, at: int) -> int:
 def _named_unit(value: Any) -> str | None:
     """The id that an unusable value carries, if it has one."""
     named: Any = cast("dict[str, Any]", value).get("unit_id") if isinstance(value, dict) else None
-    return named if isinstance(named, str) and named else None
+    return named if isinstance(named, str) and named.isprintable() and named else None
 
 
 def _first_error(error: ValidationError) -> str:

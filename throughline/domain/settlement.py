@@ -93,6 +93,6 @@ def _length(outline: Outline | None, units: Sequence[Unit], closing: Closing | N
 
 def _wasted(visible: int, used: int, text: str, answer: Answer, kept: int) -> int:
     """Visible output tokens that no kept value holds, by share of characters."""
-    if answer.finished and not answer.defects and kept == len(answer.units):
+    if answer.finished and not answer.defects and not answer.duplicates and kept == len(answer.units):
         return 0
     return round(visible * (1 - min(1.0, used / max(len(text), 1))))

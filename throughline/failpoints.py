@@ -1,0 +1,48 @@
+"""Named places at which a test may kill this process, to prove that nothing is lost or paid twice.
+
+`THROUGHLINE_FAILPOINT=NAME` kills the process with SIGKILL when it first reaches that place, `NAME:3` at the
+third time. Without the variable a place costs one comparison.
+"""
+
+import os
+import signal
+from enum import StrEnum
+
+
+class Failpoint(StrEnum):
+    """Every boundary between the ledger and the network."""
+
+    JOB_REGISTERED = "job-registered"
+    JOB_STARTED = "job-started"
+    ATTEMPT_BEGUN = "attempt-begun"
+    BATCH_BEFORE_INTENT = "batch-before-intent"
+    BATCH_AFTER_INTENT = "batch-after-intent"
+    BATCH_AFTER_POST = "batch-after-post"
+    BATCH_AFTER_SUBMITTED = "batch-after-submitted"
+    BATCH_POLLING = "batch-polling"
+    BATCH_AFTER_ENDED = "batch-after-ended"
+    INGEST_BEFORE_RECORD = "ingest-before-record"
+    INGEST_AFTER_RECORD = "ingest-after-record"
+    INGEST_BEFORE_DONE = "ingest-before-done"
+    BATCH_INGESTED = "batch-ingested"
+    LINK_BEFORE_INTENT = "link-before-intent"
+    LINK_AFTER_RECORD = "link-after-record"
+    CHAIN_BEFORE_FINISH = "chain-before-finish"
+    ATTEMPT_FINISHED = "attempt-finished"
+    BEFORE_CHECK = "before-check"
+    BEFORE_CONCLUDE = "before-conclude"
+    AFTER_CONCLUDE = "after-conclude"
+
+
+_name, _, _count = os.environ.get("THROUGHLINE_FAILPOINT", "").partition(":")
+_left = int(_count or 1)
+
+
+def reach(place: Failpoint) -> None:
+    """Die here if a test says so."""
+    global _left  # noqa: PLW0603 - counts how often this one process passed
+    if place != _name:
+        return
+    _left -= 1
+    if _left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
