@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 
 from storage import ids
-from storage.engine import Tx
+from storage.engine import Tx, insert_new
 from storage.tables import attempts, calibration, units
 from throughline.domain import outline as outlines
 from throughline.domain.job import AttemptId, AttemptStatus, CallId, JobId, JobSpec, Kind, Path, Role
@@ -50,24 +50,19 @@ def begin(
     continues: AttemptId | None = None,
 ) -> Attempt:
     """The job's attempt of that path and role: the existing one, or one begun now."""
-    query = select(attempts).where(attempts.c.job_id == job_id, attempts.c.path == path, attempts.c.role == role)
-    row = (tx.execute(query)).one_or_none()
-    if row is not None:
-        return _attempt(row)
-    attempt_id = ids.new_id()
-    tx.execute(
-        insert(attempts).values(
-            id=attempt_id,
-            job_id=job_id,
-            path=path,
-            role=role,
-            status=AttemptStatus.RUNNING,
-            continues_attempt_id=continues,
-            outline=None if outline is None else outlines.to_json(outline),
-            started_at=now,
-        )
-    )
-    return get(tx, AttemptId(attempt_id))
+    row = {
+        "id": ids.new_id(),
+        "job_id": job_id,
+        "path": path,
+        "role": role,
+        "status": AttemptStatus.RUNNING,
+        "continues_attempt_id": continues,
+        "outline": None if outline is None else outlines.to_json(outline),
+        "started_at": now,
+    }
+    insert_new(tx, attempts, [row], key=["job_id", "path", "role"])
+    found = select(attempts).where(attempts.c.job_id == job_id, attempts.c.path == path, attempts.c.role == role)
+    return _attempt(tx.execute(found).one())
 
 
 def get(tx: Tx, attempt_id: AttemptId) -> Attempt:

@@ -67,8 +67,10 @@ def move(
     moved = tx.execute(
         update(batches).where(batches.c.id == batch_id, batches.c.state.in_(batch_sources(target))).values(**values)
     )
-    if moved.rowcount == 0 and (found := get(tx, batch_id)).state is not target:
-        raise IllegalMove(f"Batch {batch_id} cannot go from {found.state} to {target}.")
+    if moved.rowcount == 0:
+        found = get(tx, batch_id)
+        if found.state is not target or remote_id not in (None, found.remote_id):
+            raise IllegalMove(f"Batch {batch_id} ({found.remote_id}) cannot go from {found.state} to {target}.")
 
 
 def get(tx: Tx, batch_id: BatchId) -> Batch:

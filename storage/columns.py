@@ -1,13 +1,15 @@
 """Column types that keep money exact and time aware on every database."""
 
+import re
 import zlib
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, DateTime, Dialect, LargeBinary
+from sqlalchemy import BigInteger, DateTime, Dialect, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator
 
 _PICODOLLARS = Decimal(10) ** 12
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Picodollars(TypeDecorator[Decimal]):
@@ -47,6 +49,17 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class CleanText(TypeDecorator[str]):
+    """Text from outside. NUL and half surrogate pairs, which PostgreSQL refuses, become U+FFFD."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """The text without what cannot be stored everywhere."""
+        return None if value is None else _UNSTORABLE.sub("\ufffd", value)
 
 
 class CompressedText(TypeDecorator[str]):

@@ -8,13 +8,15 @@ Calls are synchronous on purpose, inside async steps too: a statement takes a fr
 less than handing it to another thread, and a transaction that cannot await cannot stay open across a call.
 """
 
-from collections.abc import Generator
+import json
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -41,7 +43,10 @@ def connect(url: str, *, name: str = "throughline") -> Engine:
 
 
 def _to_json(value: object) -> str:
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # half a surrogate pair: the standard library writes it as an escape
+        return json.dumps(value)
 
 
 def parse_url(url: str) -> URL:
@@ -66,11 +71,21 @@ def _unusable(url: str) -> str:
 
 def _connect_sqlite(url: URL) -> Engine:
     if url.database and url.database != ":memory:":
-        Path(url.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
+        url = url.set(database=str(_with_folder(Path(url.database).expanduser())))
     engine = create_engine(url, json_serializer=_to_json, json_deserializer=orjson.loads)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _with_folder(file: Path) -> Path:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"The folder of the database {file} cannot be made: {error.strerror}. Check THROUGHLINE_DATABASE_URL."
+        ) from error
+    return file
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # Any: the driver's own connection
@@ -80,6 +95,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # Any: the drive
         f"busy_timeout = {BUSY_TIMEOUT_MS}",
         "journal_mode = WAL",
         "foreign_keys = ON",
+        "wal_autocheckpoint = 8000",  # a checkpoint syncs twice; every 32 MB is often enough
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
@@ -88,12 +104,20 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # Any: the drive
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
     cursor = connection.connection.cursor()
-    if options.get("reading_only"):
+    reading_only = bool(options.get("reading_only"))
+    cursor.execute(f"PRAGMA query_only = {int(reading_only)}")
+    if reading_only:
         cursor.execute("BEGIN")
     else:
         cursor.execute(f"PRAGMA synchronous = {'FULL' if options.get('durable', True) else 'NORMAL'}")
         cursor.execute("BEGIN IMMEDIATE")
     cursor.close()
+
+
+def insert_new(tx: Tx, table: Table, rows: Sequence[Mapping[str, Any]], *, key: Sequence[str]) -> None:
+    """Insert the rows whose key is new; one that another transaction made first is left as it is."""
+    statement = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+    tx.execute(statement.on_conflict_do_nothing(index_elements=list(key)), list(rows))
 
 
 @contextmanager
@@ -112,7 +136,10 @@ def transaction(engine: Engine, *, durable: bool = True) -> Generator[Tx]:
 @contextmanager
 def reading(engine: Engine) -> Generator[Tx]:
     """One consistent view of the ledger; takes no write lock."""
+    options: dict[str, Any] = {"reading_only": True}  # Any: SQLAlchemy's execution options
+    if engine.dialect.name == "postgresql":
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with engine.connect() as connection:
-        connection.execution_options(reading_only=True)
+        connection.execution_options(**options)
         with connection.begin():
             yield connection

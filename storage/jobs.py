@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from storage import ids
-from storage.engine import Tx
+from storage.engine import Tx, insert_new
 from storage.tables import job_sources, jobs, plans, sources
 from throughline.domain import outline as outlines
 from throughline.domain import plan as planning
@@ -52,37 +52,40 @@ def register(
     simulated: bool,
     now: datetime,
 ) -> Job:
-    """A new job with its sources. The caller has looked for the key; two at once meet its constraint."""
+    """The job of that idempotency key with its sources: a new one, or the one made first elsewhere."""
     job_id = ids.new_id()
-    tx.execute(
-        insert(jobs).values(
-            id=job_id,
-            idempotency_key=key,
-            kind=spec.kind,
-            title=title,
-            spec=spec.model_dump(mode="json"),
-            left_out=[list(pair) for pair in left_out],
-            status=JobStatus.REGISTERED,
-            simulated=simulated,
-            created_at=now,
-        )
-    )
-    _save_sources(tx, job_id, documents, now)
-    return get(tx, JobId(job_id))
+    row = {
+        "id": job_id,
+        "idempotency_key": key,
+        "kind": spec.kind,
+        "title": title,
+        "spec": spec.model_dump(mode="json"),
+        "left_out": [list(pair) for pair in left_out],
+        "status": JobStatus.REGISTERED,
+        "simulated": simulated,
+        "created_at": now,
+    }
+    insert_new(tx, jobs, [row], key=["idempotency_key"])
+    job = by_key(tx, key)
+    if job is None:
+        raise LookupError(key)
+    if job.id == job_id:
+        _save_sources(tx, job_id, documents, now)
+    return job
 
 
 def _save_sources(tx: Tx, job_id: str, documents: Sequence[Source], now: datetime) -> None:
     hashes = [document.sha256 for document in documents]
-    known = set((tx.execute(select(sources.c.sha256).where(sources.c.sha256.in_(hashes)))).scalars())
-    fresh = {sha: document for sha, document in zip(hashes, documents, strict=True) if sha not in known}
+    # In the order of their hashes: two transactions that store the same sources cannot wait for each other.
+    by_hash = sorted(dict(zip(hashes, documents, strict=True)).items())
+    known = set(tx.execute(select(sources.c.sha256).where(sources.c.sha256.in_(hashes))).scalars())
+    fresh = [
+        {"sha256": sha, "characters": len(document.text), "text": document.text, "created_at": now}
+        for sha, document in by_hash
+        if sha not in known
+    ]
     if fresh:
-        tx.execute(
-            insert(sources),
-            [
-                {"sha256": sha, "characters": len(document.text), "text": document.text, "created_at": now}
-                for sha, document in fresh.items()
-            ],
-        )
+        insert_new(tx, sources, fresh, key=["sha256"])
     tx.execute(
         insert(job_sources),
         [
@@ -160,14 +163,13 @@ def publish(tx: Tx, job_id: JobId, attempt_id: AttemptId) -> None:
 
 def save_plan(tx: Tx, job_id: JobId, plan: Plan, outline: Outline | None, now: datetime) -> None:
     """The plan by which the job runs, with the outline that it sized; made once."""
-    tx.execute(
-        insert(plans).values(
-            job_id=job_id,
-            plan=planning.to_json(plan),
-            outline=None if outline is None else outlines.to_json(outline),
-            created_at=now,
-        )
-    )
+    row = {
+        "job_id": job_id,
+        "plan": planning.to_json(plan),
+        "outline": None if outline is None else outlines.to_json(outline),
+        "created_at": now,
+    }
+    insert_new(tx, plans, [row], key=["job_id"])
 
 
 def plan(tx: Tx, job_id: JobId) -> Plan | None:

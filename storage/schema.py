@@ -7,7 +7,7 @@ program with one sentence, before anything is read or spent.
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from storage.engine import Engine
 from storage.tables import metadata
@@ -22,7 +22,7 @@ def require_current(engine: Engine) -> None:
     try:
         with engine.connect() as connection:
             found = _revision(connection)
-    except OperationalError as error:
+    except DatabaseError as error:
         where = engine.url.render_as_string(hide_password=True)
         said = str(error.orig).strip().splitlines()[0]
         raise BadInput(f"The database {where} cannot be used: {said}. Check THROUGHLINE_DATABASE_URL.") from error

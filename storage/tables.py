@@ -20,11 +20,10 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    Text,
     UniqueConstraint,
 )
 
-from storage.columns import CompressedText, Picodollars, UtcDateTime
+from storage.columns import CleanText, CompressedText, Picodollars, UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -63,11 +62,11 @@ jobs = Table(
     _id(),
     Column("idempotency_key", String(64), nullable=False, unique=True),
     Column("kind", String(32), nullable=False),
-    Column("title", Text, nullable=False),
+    Column("title", CleanText, nullable=False),
     Column("spec", Json, nullable=False),
     Column("left_out", Json, nullable=False),
     Column("status", String(16), nullable=False, index=True),
-    Column("reason", Text),
+    Column("reason", CleanText),
     Column("simulated", Boolean, nullable=False),
     Column("published_attempt_id", String(36)),
     Column("created_at", UtcDateTime, nullable=False),
@@ -80,7 +79,7 @@ job_sources = Table(
     Column("job_id", String(36), ForeignKey("jobs.id"), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("sha256", String(64), ForeignKey("sources.sha256"), nullable=False),
-    Column("name", Text, nullable=False),
+    Column("name", CleanText, nullable=False),
     Column("format", String(16), nullable=False),
 )
 
@@ -106,7 +105,7 @@ attempts = Table(
     Column("outline", Json),
     Column("closing", Json),
     Column("stop_reason", String(40)),
-    Column("reason", Text),
+    Column("reason", CleanText),
     Column("started_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
     UniqueConstraint("job_id", "path", "role"),
@@ -125,7 +124,7 @@ batches = Table(
     Column("submitted_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
     Column("ingested_at", UtcDateTime),
-    Column("note", Text),
+    Column("note", CleanText),
 )
 
 calls = Table(
@@ -138,7 +137,7 @@ calls = Table(
     Column("link", Json, nullable=False),
     Column("state", String(16), nullable=False),
     Column("fingerprint", String(64), nullable=False),
-    Column("model", String(64), nullable=False),
+    Column("model", CleanText, nullable=False),
     Column("max_tokens", Integer, nullable=False),
     Column("reserved_usd", Picodollars, nullable=False),
     Column("simulated", Boolean, nullable=False),
@@ -157,7 +156,7 @@ calls = Table(
     Column("cache_write_tokens", Integer),
     Column("wasted_tokens", Integer),
     Column("cost_usd", Picodollars),
-    Column("price_row", Text),
+    Column("price_row", CleanText),
     Column("delivered", Json),
     Column("errors", Json),
     Index("ix_calls_attempt_id", "attempt_id"),
@@ -172,7 +171,7 @@ units = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     _ref("attempts"),
     _ref("calls"),
-    Column("unit_id", String(64), nullable=False),
+    Column("unit_id", CleanText, nullable=False),
     Column("content", Json, nullable=False),
     UniqueConstraint("attempt_id", "unit_id"),
 )
@@ -182,14 +181,14 @@ citations = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     _ref("attempts"),
-    Column("unit_id", String(64), nullable=False),
-    Column("source", Text, nullable=False),
-    Column("quote", Text, nullable=False),
+    Column("unit_id", CleanText, nullable=False),
+    Column("source", CleanText, nullable=False),
+    Column("quote", CleanText, nullable=False),
     Column("status", String(16), nullable=False),
     Column("start", Integer),
     Column("end", Integer),
     Column("similarity", Float),
-    Column("found_in", Text),
+    Column("found_in", CleanText),
     Index("ix_citations_attempt_id", "attempt_id"),
 )
 
@@ -217,8 +216,8 @@ reviews = Table(
     _id(),
     _ref("jobs"),
     Column("decision", String(16)),
-    Column("reviewer", Text),
-    Column("reason", Text),
+    Column("reviewer", CleanText),
+    Column("reason", CleanText),
     Column("minutes", Float),
     Column("requested_at", UtcDateTime, nullable=False),
     Column("decided_at", UtcDateTime),
@@ -230,7 +229,7 @@ calibration = Table(
     metadata,
     Column("attempt_id", String(36), ForeignKey("attempts.id"), primary_key=True),
     Column("kind", String(32), nullable=False),
-    Column("model", String(64), nullable=False),
+    Column("model", CleanText, nullable=False),
     Column("depth", String(16), nullable=False),
     Column("path", String(16), nullable=False),
     Column("units", Integer, nullable=False),

@@ -11,16 +11,18 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from storage import batches, calls
 from storage.batches import Batch
 from storage.engine import Tx, reading, transaction
 from tasks import runtime
+from throughline.claude.patience import patiently
 from throughline.domain.ask import Ask, ItemResult
 from throughline.domain.job import BatchId, CallId
 from throughline.domain.ledger import BatchState
-from throughline.errors import Ambiguous, ThroughlineError
+from throughline.errors import Ambiguous, Retryable, ThroughlineError
 
 if TYPE_CHECKING:
     from throughline.claude.client import RemoteBatch
@@ -47,7 +49,9 @@ async def submit(intents: Sequence[Intend]) -> BatchId:
         )
         requests = [intend(tx, batch_id) for intend in intents]
     try:
-        remote_id = await rt.claude.create_batch(requests)
+        # Only a refusal with a status is asked again: it proves that nothing was accepted.
+        post = partial(rt.claude.create_batch, requests)
+        remote_id = await patiently(post, runtime.patience(rt.settings))
     except Ambiguous as error:
         logger.warning("batch in doubt batch_id=%s reason=%s", batch_id, error)
         _move(batch_id, BatchState.UNKNOWN, note=str(error))
@@ -86,18 +90,32 @@ async def wait(batch_id: BatchId) -> None:
 
 
 async def ingest(batch_id: BatchId, save: Callable[[ItemResult], None]) -> None:
-    """Stream the results and save each as it arrives; results that are not ours are passed over."""
+    """Stream the results and save each as it arrives; results that are not ours are passed over.
+
+    Reading costs nothing and saving twice changes nothing, so a broken reading is simply begun again.
+    """
+    await patiently(partial(_ingest_once, batch_id, save), runtime.patience(runtime.current().settings))
+
+
+async def _ingest_once(batch_id: BatchId, save: Callable[[ItemResult], None]) -> None:
     rt = runtime.current()
     batch = load(batch_id)
     if batch.state is not BatchState.ENDED:
         return
     with reading(rt.engine) as tx:
         ours = frozenset(batches.call_ids(tx, batch_id))
-    async for item in rt.claude.results(_remote_id(batch)):
-        if item.call_id in ours:
-            save(item)
-        else:
-            logger.warning("foreign result batch_id=%s custom_id=%s", batch_id, item.call_id)
+    lines = 0
+    try:
+        async for item in rt.claude.results(_remote_id(batch)):
+            lines += 1
+            if item.call_id in ours:
+                save(item)
+            else:
+                logger.warning("foreign result batch_id=%s custom_id=%s", batch_id, item.call_id)
+    except Ambiguous as error:
+        raise Retryable(str(error)) from error
+    if lines < batch.request_count:  # a file cut between two lines looks like a whole one
+        raise Retryable(f"The results of {batch.remote_id} broke off after {lines} of {batch.request_count} lines.")
     with transaction(rt.engine) as tx:
         calls.lose_rest(tx, batch_id)
         batches.move(tx, batch_id, BatchState.INGESTED, now=runtime.now())

@@ -216,7 +216,7 @@ def compose(job: JobContext, outline: Outline | None, link: Link, units: dict[st
     whole_corpus = outline is None or not any(unit.spans for unit in outline.units)
     planned = routing.planned_units(spec, len(job.sources))
     if link.with_outline:
-        max_tokens = routing.outline_max_tokens(spec, job.model, planned)
+        max_tokens = routing.outline_max_tokens(spec, job.model, planned, generous=link.generous)
     else:
         max_tokens = routing.part_max_tokens(spec, job.model, len(link.unit_ids), generous=link.generous)
     return prompts.compose(

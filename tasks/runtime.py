@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from storage import schema
 from storage.engine import Engine, connect
 from throughline import settings
+from throughline.claude.patience import Patience
 from throughline.domain.plan import Endpoint
 from throughline.errors import BadInput
 from throughline.settings import Settings
@@ -89,14 +90,18 @@ def _claude(chosen: Settings) -> "Claude | None":
     if chosen.api_key is None:
         return None
     from throughline.claude.client import connect as connect_claude  # the SDK takes half a second to import
-    from throughline.claude.patience import Patience
 
     return connect_claude(
         api_key=chosen.api_key.get_secret_value(),
         base_url=chosen.base_url,
-        patience=Patience(
-            tries=chosen.api_tries,
-            first_wait_s=chosen.api_first_wait_s,
-            longest_wait_s=chosen.api_longest_wait_s,
-        ),
+        patience=patience(chosen),
+    )
+
+
+def patience(chosen: Settings) -> Patience:
+    """How long to go on asking a busy API."""
+    return Patience(
+        tries=chosen.api_tries,
+        first_wait_s=chosen.api_first_wait_s,
+        longest_wait_s=chosen.api_longest_wait_s,
     )

@@ -49,8 +49,10 @@ async def submit_single_pass(attempt_id: AttemptId) -> BatchId | None:
         attempt, sent, batch = _load(attempt_id)
         if attempt.ended:
             return None
-        if batch is not None and batch.state in _UNDER_WAY and await batch_steps.settle_doubt(batch.id):
-            return batch.id
+        if batch is not None and batch.state in _UNDER_WAY:
+            if await batch_steps.settle_doubt(batch.id):
+                return batch.id
+            continue  # it never arrived; what that leaves is read anew
         if (why := _no_more(sent)) is not None:
             _finish(attempt_id, AttemptStatus.FAILED, reason=why)
             return None

@@ -9,6 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from flows.registered_job import carry_out
 from storage import jobs
 from storage.engine import reading
@@ -61,7 +63,7 @@ class Service:
         return only
 
     def opened(self, **settings: Any) -> AbstractAsyncContextManager[runtime.Runtime]:
-        """A runtime of its own, as a process has it; one settings change at a time makes a test's case."""
+        """A runtime of its own, with these settings changed."""
         return runtime.opened(simulated_settings(self.simulator, self.database_url).model_copy(update=settings))
 
     async def balance(self) -> None:
@@ -88,6 +90,10 @@ class Service:
 
     def billed_rows(self, kind: str) -> int:
         return sum(row["kind"] == kind for row in self.simulator.bill()["rows"])
+
+    def heal(self) -> None:
+        """No fault strikes from here on; batches, bill and requests stay."""
+        httpx.delete(f"{self.simulator.url}/_sim/faults", verify=False, trust_env=False).raise_for_status()
 
     def submissions(self) -> list[dict[str, Any]]:
         """The bodies of the batches that were posted, accepted or not."""

@@ -1,10 +1,11 @@
 """Which links a chain sends next, and that it ends whatever the answers are."""
 
 from collections import Counter
-from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from throughline.domain.chain import (
@@ -49,16 +50,19 @@ def ended(link: Link, *delivered: str, truncated: bool = False, errors: tuple[st
 
 OUTLINE_LINK = Link(kind=LinkKind.OUTLINE, with_outline=True)
 CLOSING_LINK = Link(kind=LinkKind.CLOSING, with_closing=True)
+UNFIXED_INVALID = pytest.mark.xfail(
+    reason="chain._failures counts an unusable answer against units of a link that delivered others"
+)
 
 
 def test_a_chain_without_an_outline_asks_for_one():
     assert next_links(state(None), THREE) == (OUTLINE_LINK,)
 
 
-def test_a_second_request_for_an_outline_shows_the_error():
+def test_a_second_request_for_an_outline_shows_the_error_and_gives_room():
     past = ended(OUTLINE_LINK, errors=("no outline",))
     assert next_links(state(None, past), THREE) == (
-        Link(kind=LinkKind.OUTLINE, with_outline=True, errors=("no outline",)),
+        Link(kind=LinkKind.OUTLINE, with_outline=True, errors=("no outline",), generous=True),
     )
 
 
@@ -182,6 +186,39 @@ def test_a_unit_asked_for_four_times_in_vain_is_for_a_person():
     )
 
 
+def test_units_behind_a_cut_are_not_failed_by_the_links_that_delivered_others():
+    """Five links are cut after their first unit; the last one had no turn in any and is not given up."""
+    asked = [part(*ALL[done:]) for done in range(5)]
+    pasts = [ended(link, link.unit_ids[0], truncated=True) for link in asked]
+    links = links_of(state(outline(*ALL), *pasts, written=ALL[:5]))
+    assert [link.unit_ids for link in links] == [("u6", "u7")]
+
+
+def test_units_behind_a_cut_are_continued_not_asked_for_as_new():
+    past = ended(part("u1", "u2"), "u1", truncated=True)
+    step = links_of(state(outline("u1", "u2", "u3"), past, written=("u1",)))
+    assert [(link.kind, link.unit_ids) for link in step] == [
+        (LinkKind.PART, ("u3",)),
+        (LinkKind.CONTINUATION, ("u2",)),
+    ]
+
+
+def test_a_link_that_delivered_nothing_fails_each_of_its_units():
+    past = ended(part("u1", "u2"), truncated=True)
+    step = next_links(state(outline("u1", "u2"), past, past, past, past), THREE)
+    assert step == Stuck(reason="Unit u1 (Heading u1) is still missing after 4 calls. The answers ended early.")
+
+
+@UNFIXED_INVALID
+def test_a_unit_that_was_left_out_beside_an_unusable_one_is_not_failed_by_it():
+    pasts = (
+        ended(part("u1", "u2", "u3"), "u1", errors=("u2: bad",)),
+        ended(part("u2", "u3", kind=LinkKind.REPAIR), "u2", errors=("an id is missing",)),
+    )
+    (link,) = links_of(state(outline("u1", "u2", "u3"), *pasts, written=("u1", "u2")))
+    assert link.unit_ids == ("u3",)
+
+
 def test_a_chain_with_all_units_asks_for_the_closing():
     assert next_links(state(outline("u1"), ended(part("u1"), "u1"), written=("u1",)), THREE) == (CLOSING_LINK,)
 
@@ -190,10 +227,16 @@ def test_a_closing_taken_over_needs_no_earlier_link():
     assert next_links(state(outline("u1"), written=("u1",)), THREE) == (CLOSING_LINK,)
 
 
-def test_a_second_request_for_a_closing_shows_the_error():
+def test_a_second_request_for_a_closing_shows_the_error_and_gives_room():
     past = ended(CLOSING_LINK, errors=("overview: must not be empty",))
     (link,) = links_of(state(outline("u1"), past, written=("u1",)))
     assert link.errors == ("overview: must not be empty",)
+    assert link.generous
+
+
+def test_a_closing_shows_no_error_of_a_link_that_wrote_units():
+    pasts = (ended(part("u1"), errors=("u1: bad",)), ended(part("u1", kind=LinkKind.REPAIR), "u1", errors=("odd",)))
+    assert next_links(state(outline("u1"), *pasts, written=("u1",)), THREE) == (CLOSING_LINK,)
 
 
 def test_two_unusable_closings_are_for_a_person():
@@ -213,7 +256,6 @@ def links_of(of: ChainState) -> tuple[Link, ...]:
     return step
 
 
-MOST_TRIES = 4
 outlines = st.lists(st.integers(0, 700), min_size=1, max_size=12).map(
     lambda sizes: Outline(
         units=tuple(
@@ -223,54 +265,150 @@ outlines = st.lists(st.integers(0, 700), min_size=1, max_size=12).map(
     )
 )
 some_limits = st.builds(PartLimits, units=st.integers(1, 6), source_characters=st.integers(1, 1_500))
-Answering = Callable[[Link, Outline], tuple[PastLink, bool]]
 
 
-@st.composite
-def answering(draw: st.DrawFn) -> Answering:
-    """Someone who answers links: well, briefly, unusably, or now this and now that."""
-    diligence = draw(st.sampled_from([0.0, 0.3, 0.8, 1.0]))
-    random = draw(st.randoms(use_true_random=False))
+class Delivery(StrEnum):
+    """What may come of a link."""
 
-    def answer(link: Link, planned: Outline) -> tuple[PastLink, bool]:
-        good = random.random() < diligence
-        asked = link.unit_ids or (planned.unit_ids if link.with_outline and random.random() < 0.2 else ())
-        delivered = frozenset(unit_id for unit_id in asked if good or random.random() < diligence)
-        truncated = not good and random.random() < 0.5
-        errors = () if good or random.random() < 0.5 else (f"error {random.random()}",)
-        return PastLink(link=link, delivered=delivered, truncated=truncated, errors=errors), good
-
-    return answer
+    FULL = "full"
+    CUT = "cut at the limit"
+    EARLY = "ended early"
+    INVALID = "some unusable"
+    NOTHING = "nothing"
 
 
-@settings(max_examples=60)
-@given(outlines, some_limits, answering(), st.booleans(), st.data())
-def test_every_chain_ends_and_never_pays_twice(
-    planned: Outline, limits: PartLimits, answer: Answering, by_model: bool, data: st.DataObject
-):
-    """The whole contract of a chain, walked to its end against any pattern of answers."""
-    written = data.draw(st.frozensets(st.sampled_from(planned.unit_ids))) if not by_model else frozenset[str]()
-    now = ChainState(outline=None if by_model else planned, written=written, closing_written=False)
-    asked: Counter[str] = Counter()
-    links_sent = 0
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Someone who answers links by turns. Each number says how much of a link is delivered, or which part.
+
+    With `progress`, every link delivers at least one unit, and outline and closing always come.
+    """
+
+    turns: tuple[tuple[Delivery, int], ...]
+    progress: bool = False
+
+    def answer(self, position: int, link: Link, planned: Outline) -> PastLink:
+        delivery, number = self.turns[position % len(self.turns)]
+        ids = link.unit_ids
+        if link.with_outline:  # a model may write units that nobody asked for yet
+            ids = planned.unit_ids[: number % 3] if delivery is Delivery.FULL else ()
+        count = max(number % len(ids), self.progress) if ids else 0
+        match delivery:
+            case Delivery.FULL:
+                return ended(link, *ids)
+            case Delivery.CUT:
+                return ended(link, *ids[:count], truncated=True, errors=("the JSON ends before it is complete",))
+            case Delivery.EARLY:
+                return ended(link, *ids[:count])
+            case Delivery.INVALID:
+                usable = [unit_id for place, unit_id in enumerate(ids) if number >> place & 1]
+                usable = usable or list(ids[: self.progress])
+                return ended(link, *usable, errors=tuple(f"{bad}: unusable" for bad in ids if bad not in usable))
+            case Delivery.NOTHING:
+                return ended(link)
+
+    def writes_the_rest(self, position: int) -> bool:
+        """Whether outline or closing come with this answer; a closing may, beside units that are unusable."""
+        delivery, number = self.turns[position % len(self.turns)]
+        return self.progress or delivery is Delivery.FULL or (delivery is Delivery.INVALID and number % 2 == 1)
+
+
+def answerings(*kinds: Delivery, progress: bool = False) -> st.SearchStrategy[Answering]:
+    turns = st.lists(st.tuples(st.sampled_from(kinds), st.integers(0, 4_095)), min_size=1, max_size=12)
+    return st.builds(Answering, turns.map(tuple), st.just(progress))
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A chain followed to its end."""
+
+    step: Finished | Stuck
+    links: tuple[Link, ...]
+    state: ChainState
+
+
+def walked(start: ChainState, planned: Outline, limits: PartLimits, answering: Answering) -> Walk:
+    """Every link is checked before it is answered; a chain that goes on beyond the bound fails here."""
+    now = start
     while isinstance(step := next_links(now, limits), tuple):
         assert step
+        assert len(now.past) + len(step) <= most_links(planned)
         assert_well_formed(step, planned, limits, now.written)
-        asked.update(unit_id for link in step for unit_id in link.unit_ids)
-        links_sent += len(step)
         for link in step:
-            past, good = answer(link, planned)
-            has_outline = now.outline is not None or good
+            position = len(now.past)
+            past = answering.answer(position, link, planned)
+            rest = answering.writes_the_rest(position)
+            has_outline = now.outline is not None or rest
             now = ChainState(
                 outline=planned if has_outline else None,
                 written=now.written | past.delivered if has_outline else now.written,
-                closing_written=now.closing_written or (link.with_closing and good),
+                closing_written=now.closing_written or (link.with_closing and rest),
                 past=(*now.past, past),
             )
-    assert links_sent <= 2 + MOST_TRIES * len(planned.units) + 2
-    assert all(count <= MOST_TRIES for count in asked.values())
+    return Walk(step=step, links=tuple(past.link for past in now.past), state=now)
+
+
+def most_links(planned: Outline) -> int:
+    """Two for the outline, two for the closing, and four for each unit.
+
+    Charge a link that delivers to one unit that it delivers, and a link in vain to any unit that it asks for.
+    A unit is in one link of a step at most and delivered once at most, and after four links in vain the chain
+    is stuck: each unit bears four links in vain, or three and the one that delivers it.
+    """
+    return 2 + 4 * len(planned.units) + 2
+
+
+def most_asks(planned: Outline) -> int:
+    """How often one unit is asked for: four times as above, and behind the cut of a link for each other unit."""
+    return 4 + len(planned.units) - 1
+
+
+@settings(max_examples=100)
+@given(outlines, some_limits, answerings(*Delivery), st.booleans(), st.data())
+def test_every_chain_ends_within_four_links_a_unit_and_never_pays_twice(
+    planned: Outline, limits: PartLimits, answering: Answering, by_model: bool, data: st.DataObject
+):
+    """The whole contract of a chain, walked to its end against any pattern of answers."""
+    written = frozenset[str]() if by_model else data.draw(st.frozensets(st.sampled_from(planned.unit_ids)))
+    start = ChainState(outline=None if by_model else planned, written=written, closing_written=False)
+    walk = walked(start, planned, limits, answering)
+    asked = Counter(unit_id for link in walk.links for unit_id in link.unit_ids)
+    assert all(count <= most_asks(planned) for count in asked.values())
+    now = walk.state
     complete = now.outline is not None and now.written == set(planned.unit_ids) and now.closing_written
-    assert isinstance(step, Finished) == complete
+    assert isinstance(walk.step, Finished) == complete
+
+
+def test_the_bound_on_links_is_reached():
+    nothing, full = (Delivery.NOTHING, 0), (Delivery.FULL, 0)
+    answering = Answering((nothing, full, nothing, nothing, nothing, full, nothing, full))
+    walk = walked(state(None), outline("u1"), THREE, answering)
+    assert walk.step == Finished()
+    assert len(walk.links) == most_links(outline("u1"))
+
+
+@settings(max_examples=60)
+@given(outlines, some_limits, answerings(Delivery.FULL, Delivery.CUT, Delivery.EARLY, progress=True), st.booleans())
+def test_a_chain_whose_every_link_delivers_a_unit_is_never_stuck(
+    planned: Outline, limits: PartLimits, answering: Answering, by_model: bool
+):
+    assert_never_stuck(planned, limits, answering, by_model)
+
+
+@UNFIXED_INVALID
+@settings(max_examples=100, phases=[Phase.explicit, Phase.generate])
+@example(outline("u1", "u2", "u3"), THREE, Answering(((Delivery.INVALID, 1),), progress=True), False)
+@given(outlines, some_limits, answerings(*set(Delivery) - {Delivery.NOTHING}, progress=True), st.booleans())
+def test_a_chain_whose_every_link_delivers_a_unit_is_never_stuck_on_the_unusable_rest(
+    planned: Outline, limits: PartLimits, answering: Answering, by_model: bool
+):
+    assert_never_stuck(planned, limits, answering, by_model)
+
+
+def assert_never_stuck(planned: Outline, limits: PartLimits, answering: Answering, by_model: bool):
+    walk = walked(state(None if by_model else planned), planned, limits, answering)
+    assert walk.step == Finished()
+    assert len(walk.links) <= len(planned.units) + 2  # a link a unit, the outline and the closing
 
 
 def assert_well_formed(step: tuple[Link, ...], planned: Outline, limits: PartLimits, written: frozenset[str]):

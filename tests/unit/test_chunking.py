@@ -72,6 +72,13 @@ def test_a_text_without_any_boundary_is_cut_anywhere(text: str):
     assert len(chunks) < 1.5 * size(text) / 900
 
 
+def test_a_text_that_grows_denser_is_cut_shorter():
+    text = "a" * 5_000 + "字" * 5_000
+    chunks = split(text, 900, size)
+    assert "".join(chunks) == text
+    assert max(map(size, chunks)) <= 900
+
+
 def test_counting_stays_in_proportion_to_the_text():
     counted: list[int] = []
 

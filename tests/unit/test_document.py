@@ -98,8 +98,24 @@ def test_a_research_closing_weighs_options_and_names_gaps():
         gaps=["When?"],
     )
     assert to_markdown(output(wanted=(), closing=closing)) == (
-        "# Title\n\nThe whole.\n\n- One.\n\n**Option: Wait**\n\n- For: Cheap.\n\n"
+        "# Title\n\nThe whole.\n\n- One.\n\n**Option: Wait**\n\n- For: Cheap.\n"
         "- Against: Slow.\n- Against: Dull.\n\n**Open:**\n\n- When?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("advantages", "drawbacks", "points"),
+    [
+        pytest.param([], [], "", id="neither"),
+        pytest.param(["Cheap."], [], "- For: Cheap.\n\n", id="advantages alone"),
+        pytest.param([], ["Slow."], "- Against: Slow.\n\n", id="drawbacks alone"),
+    ],
+)
+def test_an_option_without_points_leaves_no_empty_block(advantages: list[str], drawbacks: list[str], points: str):
+    option = Option(name="Wait", advantages=advantages, drawbacks=drawbacks)
+    closing = ResearchClosing(overview="The whole.", key_points=[], options=[option], gaps=["When?"])
+    assert to_markdown(output(wanted=(), closing=closing)) == (
+        f"# Title\n\nThe whole.\n\n**Option: Wait**\n\n{points}**Open:**\n\n- When?\n"
     )
 
 

@@ -1,5 +1,6 @@
 """A request carries the text that its units need, under the name that citations use, and no more."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -35,6 +36,35 @@ def test_a_whole_source_is_one_document_under_its_name():
 
 def test_lines_of_code_carry_their_number():
     assert whole([CODE])[0].text == "1|import a\n2|\n3|def f():\n4|    return 1"
+
+
+@pytest.mark.parametrize(
+    ("text", "numbered"),
+    [
+        pytest.param("a\nb\n", "1|a\n2|b\n", id="a final newline"),
+        pytest.param("a\n\n", "1|a\n2|\n", id="a blank last line"),
+        pytest.param("a\rb\r\nc", "1|a\r2|b\r\n3|c", id="every line end of a parser"),
+        pytest.param("a\fb\u2028c\vd\x85e", "1|a\fb\u2028c\vd\x85e", id="no line end of a parser"),
+        pytest.param("", "", id="nothing"),
+    ],
+)
+def test_a_number_stands_before_every_line_that_a_parser_counts_and_nowhere_else(text: str, numbered: str):
+    assert whole([replace(CODE, text=text)])[0].text == numbered
+
+
+@settings(max_examples=50)
+@given(st.text(st.sampled_from("ab\n\f\u2028"), max_size=20), st.integers(0, 20))
+def test_an_excerpt_that_begins_a_line_is_numbered_as_in_the_whole(text: str, at: int):
+    start = text.rfind("\n", 0, at) + 1
+    source = replace(CODE, text=text)
+    (excerpt,) = excerpts([covering(("b.py", start, len(text)))], [source])
+    assert whole([source])[0].text.endswith(excerpt.text)
+
+
+def test_an_excerpt_of_code_keeps_the_numbers_behind_line_ends_of_every_kind():
+    text = "a\rb\fc\nlast"
+    (excerpt,) = excerpts([covering(("b.py", text.index("last"), len(text)))], [replace(CODE, text=text)])
+    assert excerpt.text == "3|last"
 
 
 def test_an_excerpt_of_code_keeps_the_numbers_of_the_file():
@@ -98,6 +128,21 @@ def test_a_digest_keeps_the_beginning_of_every_section_and_marks_what_is_cut():
     assert document.title == "long.md"
     assert document.text.count("## Heading of a section\n\nA sentence of some length") == 20
     assert document.text.count(" [...]\n") == 20
+
+
+def test_a_section_whose_share_has_no_room_for_the_mark_is_cut_without_it():
+    tiny = Source(name="tiny.md", format=Format.MARKDOWN, text="# Heading\n\nText.\n\n" * 500)
+    (document,) = digest([tiny], 1_000)
+    assert "[...]" not in document.text
+    assert document.text == "# Headin"[: len(document.text) // 500] * 500
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=20), st.integers(0, 400))
+def test_a_digest_fits_its_limit_whatever_the_size_of_the_sections(lengths: list[int], max_tokens: int):
+    text = "".join(f"# H\n\n{'x' * length}\n\n" for length in lengths)
+    documents = digest([Source(name="a.md", format=Format.MARKDOWN, text=text)], max_tokens)
+    assert upper_tokens(sum(len(document.text) for document in documents)) <= max_tokens
 
 
 def test_a_digest_shares_its_room_by_the_length_of_the_sources():

@@ -19,6 +19,7 @@ from throughline.errors import BadInput
         ("1d2h3m4s", 93_784),
         (" 2H ", 7_200),
         ("0h30m", 1_800),
+        ("999999s", 999_999),
     ],
 )
 def test_a_duration_is_so_many_seconds(text: str, expected: int):
@@ -38,6 +39,8 @@ def test_a_duration_is_so_many_seconds(text: str, expected: int):
         pytest.param("1.5h", id="a fraction"),
         pytest.param("1w", id="an unknown unit"),
         pytest.param("tomorrow", id="a word"),
+        *(pytest.param(f"1000000{unit}", id=f"seven digits of {unit}") for unit in "dhms"),
+        pytest.param("9" * 5_000 + "s", id="more digits than Python reads"),
     ],
 )
 def test_what_is_no_duration_is_refused_with_the_forms_that_are(text: str):

@@ -157,6 +157,19 @@ def test_a_closing_sees_how_each_written_unit_begins():
     assert '<written id="u001" heading="A &quot;B&quot;">x &lt; y</written>' in text
 
 
+def test_an_id_that_the_model_chose_is_data_wherever_it_stands():
+    """Ids come from a planned outline: none may open a tag, close one or end an attribute."""
+    planned = Outline(units=(OutlineUnit(id='"/><x>&', heading="H"),))
+    written = [WrittenUnit(unit_id='"/><x>&', heading="H", body="b")]
+    part = instruction(Link(kind=LinkKind.PART, unit_ids=('"/><x>&',)), planned)
+    closing = instruction(Link(kind=LinkKind.CLOSING, with_closing=True), planned, written=written)
+    assert tags(part) == ["task", "outline", "write_units", "unit"]
+    assert tags(closing) == ["task", "outline", "written", "write_closing"]
+    assert '<outline>\n"/&gt;&lt;x&gt;&amp; H\n</outline>' in part
+    assert '<unit id="&quot;/&gt;&lt;x&gt;&amp;" words="300">H</unit>' in part
+    assert '<written id="&quot;/&gt;&lt;x&gt;&amp;" heading="H">b</written>' in closing
+
+
 @pytest.mark.parametrize(("depth", "words"), [(Depth.BRIEF, 150), (Depth.STANDARD, 300), (Depth.EXHAUSTIVE, 500)])
 def test_the_closing_grows_with_the_depth(depth: Depth, words: int):
     assert f'<write_closing words="{words}"/>' in whole_job(spec(depth=depth), OUTLINE, 0)

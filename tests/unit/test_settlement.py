@@ -88,6 +88,14 @@ def test_a_unit_that_came_invalid_and_then_valid_is_no_error():
     assert settlement.errors == ()
 
 
+def test_a_unit_that_came_twice_is_wasted_once():
+    once = settled(answer(unit("u001"), unit("u002")), wanted("u001", "u002"))
+    twice = settled(answer(unit("u001"), unit("u002"), unit("u001")), wanted("u001", "u002"))
+    assert (twice.delivered, twice.errors) == (once.delivered, once.errors)
+    assert once.wasted_tokens == 0
+    assert 300 < twice.wasted_tokens < 400
+
+
 def test_the_same_error_is_named_once():
     text = answer({"heading": "H"}, {"heading": "H"})
     assert settled(text, wanted("u001")).errors == ("unit_id: Field required",)
@@ -137,6 +145,7 @@ def test_an_outline_keeps_headings_and_sources():
         pytest.param(answer(unit("a"), closing=CLOSING), id="missing"),
         pytest.param(answer(unit("a"), outline=("a", "b", "a"), closing=CLOSING), id="an id twice"),
         pytest.param(answer(outline=("a", "b"))[:60], id="cut"),
+        pytest.param(answer(unit("a"), outline=("a", " "), closing=CLOSING), id="an unusable entry"),
     ],
 )
 def test_without_a_usable_outline_nothing_counts(text: str):

@@ -52,6 +52,14 @@ def test_cutting_a_long_text_into_pieces_hardly_changes_its_count():
     assert whole <= tokenizer.count(text) <= whole * 1.001
 
 
+@pytest.mark.parametrize("run", ["a", " ", "\n", "=", "字", "ab ", "0"], ids=repr)
+@pytest.mark.parametrize("before", [19_999, 39_995])
+def test_a_cut_costs_a_few_tokens_at_most(run: str, before: int):
+    text = (run * before)[:before] + "internationalisation"
+    whole = len(tokenizer._encoding().encode_ordinary(text))
+    assert abs(tokenizer.count(text) - whole) <= 4 * (len(text) // 20_000)
+
+
 def test_a_megabyte_of_one_letter_is_counted_in_seconds():
     started = time.perf_counter()
     assert tokenizer.count("a" * 1_000_000) > 0

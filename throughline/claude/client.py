@@ -3,11 +3,14 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import anthropic
 import httpx2
+from anthropic._decoders.jsonl import AsyncJSONLDecoder  # the SDK exports no public name for it
+from anthropic.types.beta.messages import BetaMessageBatchIndividualResponse
 
 from throughline.claude import wire
 from throughline.claude.failures import translated
@@ -74,9 +77,9 @@ class Claude:
                             if event.delta.type == "text_delta":
                                 blocks.append(event.delta.text)
                         case "message_start":
-                            usage |= event.message.usage.to_dict()
+                            usage |= _told(event.message.usage)
                         case "message_delta":
-                            usage |= event.usage.to_dict()
+                            usage |= _told(event.usage)
                             ended = event.delta
                         case _:
                             pass
@@ -121,21 +124,55 @@ class Claude:
 
     async def batches_since(self, earliest: datetime) -> AsyncIterator[RemoteBatch]:
         """Every batch of the key's workspace created at `earliest` or later, newest first."""
-        with translated():
-            page = self._sdk.beta.messages.batches.list(limit=100)
-            async for found in page:
+        after: str | None = None
+        while True:
+            page = await patiently(partial(self._page, after), self._patience)
+            for found in page.data:
                 remote = _remote(found)
                 if remote.created_at < earliest:
                     return
                 yield remote
+            if not page.has_more or page.last_id is None:
+                return
+            after = page.last_id
+
+    async def _page(self, after: str | None) -> Any:  # Any: the SDK's page of batches
+        with translated():
+            return await self._sdk.beta.messages.batches.list(limit=100, after_id=after or anthropic.omit)
 
     async def results(self, remote_id: str) -> AsyncIterator[ItemResult]:
-        """The results of an ended batch, line by line, in whatever order they come."""
-        await patiently(lambda: self._refuse_foreign_results(remote_id), self._patience)
-        with translated():
-            lines = await self._sdk.beta.messages.batches.results(remote_id)
-            async for line in lines:
-                yield ItemResult(call_id=CallId(line.custom_id), result=_item(line.result))
+        """The results of an ended batch, line by line, in whatever order they come.
+
+        The address is looked up once and must be on our own host: the key travels with the request, and
+        the SDK's own `results()` would follow whatever a second look-up names.
+        """
+        lines = await patiently(lambda: self._open_results(remote_id), self._patience)
+        try:
+            with translated():
+                async for line in lines:
+                    yield ItemResult(call_id=CallId(line.custom_id), result=_item(line.result))
+        finally:
+            await lines.close()
+
+    async def _open_results(self, remote_id: str) -> Any:  # Any: the SDK's decoder of JSON lines
+        address = (await self._retrieve(remote_id)).results_url
+        if address is None:
+            raise Rejected(f"Batch {remote_id} has no results to read (yet, or any more).")
+        if _host(address) != self.host:
+            raise Rejected(
+                f"The results of {remote_id} are said to be on {_host(address)}, not on {self.host}. "
+                "The key is not sent there."
+            )
+        try:
+            with translated():
+                return await self._sdk.get(
+                    address,
+                    cast_to=AsyncJSONLDecoder[BetaMessageBatchIndividualResponse],
+                    options={"headers": {"Accept": "application/binary"}},
+                    stream=True,
+                )
+        except Ambiguous as error:  # nothing was read yet, and reading costs nothing
+            raise Retryable(str(error)) from error
 
     async def cancel_batch(self, remote_id: str) -> None:
         """Ask the API to stop a batch; what it finished is still delivered and paid."""
@@ -179,20 +216,16 @@ class Claude:
             ) from error
         return True
 
-    async def _refuse_foreign_results(self, remote_id: str) -> None:
-        """The SDK follows the results address with the key attached, whatever host it names."""
-        found = await self._retrieve(remote_id)
-        if found.results_url is not None and _host(found.results_url) != self.host:
-            raise Rejected(
-                f"The results of {remote_id} are said to be on {_host(found.results_url)}, not on {self.host}. "
-                "The key is not sent there."
-            )
-
 
 def connect(*, api_key: str, base_url: str | None, patience: Patience) -> Claude:
     """A connection with the SDK's own retries off: waiting is decided here, where the ledger knows of it."""
     sdk = anthropic.AsyncAnthropic(api_key=api_key, base_url=base_url, max_retries=0, timeout=_TIMEOUT)
     return Claude(sdk, patience)
+
+
+def _told(usage: Any) -> dict[str, Any]:  # Any: one of the SDK's usage models
+    """What a usage says; a null must not wipe out what an earlier event said."""
+    return {name: value for name, value in usage.to_dict().items() if value is not None}
 
 
 def _remote(found: Any) -> RemoteBatch:  # Any: a GA or a beta batch

@@ -55,6 +55,8 @@ def of_status(error: anthropic.APIStatusError) -> ThroughlineError:
             return SpendLimitReached(f"The account's spend limit is reached: {said}.")
         case 408 | 409 | 429 | 503 | 529:
             return Retryable(f"The API is busy: {said}", retry_after_s=_retry_after_s(error))
+        case status if status < 400:  # an error event inside a stream that had begun
+            return Ambiguous(f"The answer broke off: {said}")
         case status if status >= 500:
             return Ambiguous(f"The API failed: {said}")
         case _:

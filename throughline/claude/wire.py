@@ -58,10 +58,15 @@ def reply(
         text="".join(blocks),
         usage=read_usage(usage),
         raw_usage=usage,
-        stop_reason=StopReason(stop_reason or StopReason.END_TURN),
+        stop_reason=_stop_reason(stop_reason),
         request_id=request_id,
         refusal_category=(stop_details or {}).get("category"),
     )
+
+
+def _stop_reason(value: str | None) -> StopReason:
+    """A reason that this program does not know is data as well: the answer is paid for."""
+    return StopReason(value) if value in set(StopReason) else StopReason.UNKNOWN
 
 
 def message_reply(message: Any, request_id: str | None) -> Reply:  # Any: a GA or a beta message

@@ -57,7 +57,7 @@ def _schema_digest(kind: Kind) -> str:
 
 
 class StopReason(StrEnum):
-    """Why Claude stopped writing: exactly the values of the API."""
+    """Why Claude stopped writing: the values of the API, and one for those that are new."""
 
     END_TURN = "end_turn"
     MAX_TOKENS = "max_tokens"
@@ -66,6 +66,7 @@ class StopReason(StrEnum):
     REFUSAL = "refusal"
     PAUSE_TURN = "pause_turn"
     TOOL_USE = "tool_use"
+    UNKNOWN = "unknown"
 
     @property
     def truncated(self) -> bool:

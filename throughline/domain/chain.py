@@ -161,17 +161,23 @@ def _closing_step(state: ChainState) -> Step:
 def _failures(past: Sequence[PastLink]) -> tuple[Counter[str], Counter[str]]:
     """For each unit: links that asked for it in vain, and those of them whose answer was unusable.
 
-    A link that delivered other units is no failure of those behind its cut: they had no turn.
+    A link that delivered other units is no failure of those behind its cut, which had no turn; it is one of
+    those that its errors name.
     """
     asked: Counter[str] = Counter()
     invalid: Counter[str] = Counter()
     for link in past:
         lacking = [unit_id for unit_id in link.link.unit_ids if unit_id not in link.delivered]
-        if not link.delivered or len(link.link.unit_ids) == 1:
-            asked.update(lacking)
+        no_turn = bool(link.delivered) and len(link.link.unit_ids) > 1
+        wrong = [unit_id for unit_id in lacking if not no_turn or _is_named(unit_id, link.errors)]
+        asked.update(wrong)
         if link.errors and not link.truncated:
-            invalid.update(lacking)
+            invalid.update(wrong)
     return asked, invalid
+
+
+def _is_named(unit_id: str, errors: Sequence[str]) -> bool:
+    return any(error.startswith(f"{unit_id}: ") for error in errors)
 
 
 def _packed(units: Sequence[OutlineUnit], limits: PartLimits) -> Iterator[tuple[str, ...]]:

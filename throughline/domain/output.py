@@ -31,12 +31,19 @@ def _not_blank(text: str) -> str:
     return _storable(text)
 
 
+def _line(number: int) -> int:
+    if not 0 <= number < 2**31:
+        raise ValueError("must be a line number")
+    return number
+
+
 def _share(value: float) -> float:
     if not 0 <= value <= 1:
         raise ValueError("must be between 0 and 1")
     return value
 
 
+Line = Annotated[int, AfterValidator(_line)]
 Str = Annotated[str, AfterValidator(_storable)]
 Text = Annotated[str, AfterValidator(_not_blank)]
 
@@ -84,8 +91,8 @@ class Finding(_Part):
     """One thing that a reviewer would raise."""
 
     path: Text = Field(description="Title of the document (the file's path).")
-    start_line: int
-    end_line: int
+    start_line: Line
+    end_line: Line
     severity: Literal["critical", "major", "minor", "info"]
     category: Literal["correctness", "security", "performance", "maintainability", "documentation"]
     claim: Text = Field(description="What is wrong and why it matters.")

@@ -153,8 +153,8 @@ def _plan_outline(spec: JobSpec, planned_units: int) -> str:
 
 
 def _outline(outline: Outline) -> str:
-    lines = "\n".join(f"{escape(unit.id)} {escape(unit.heading, quote=False)}" for unit in outline.units)
-    return f"The whole output has these units:\n<outline>\n{lines}\n</outline>"
+    lines = "\n".join(f"{unit.id} {unit.heading}" for unit in outline.units)
+    return f"The whole output has these units:\n<outline>\n{escape(lines, quote=False)}\n</outline>"
 
 
 def _write_units(spec: JobSpec, units: Iterable[OutlineUnit]) -> str:

@@ -103,14 +103,18 @@ def part_limits(spec: JobSpec, model: Model) -> PartLimits:
 def part_max_tokens(spec: JobSpec, model: Model, units: int, *, generous: bool = False) -> int:
     """The cap of a link that asks for so many units; a generous one doubles it."""
     wanted = units * _output_per_unit(spec, model) + sizing.closing_tokens(spec.depth, model)
-    headroom = _HEADROOM * (2 if generous else 1)
-    return min(model.sync_output_tokens, max(_MIN_PART_TOKENS, wanted * headroom))
+    return _capped(wanted, model, generous=generous)
 
 
-def outline_max_tokens(spec: JobSpec, model: Model, units: int) -> int:
-    """The cap of the link that plans so many units."""
+def outline_max_tokens(spec: JobSpec, model: Model, units: int, *, generous: bool = False) -> int:
+    """The cap of the link that plans so many units; a generous one doubles it."""
     wanted = units * _OUTLINE_TOKENS_PER_UNIT * (1 + sizing.thinking_share(model, spec.effort))
-    return min(model.sync_output_tokens, max(_MIN_PART_TOKENS, round(wanted) * _HEADROOM))
+    return _capped(round(wanted), model, generous=generous)
+
+
+def _capped(wanted_tokens: int, model: Model, *, generous: bool) -> int:
+    cap = max(_MIN_PART_TOKENS, wanted_tokens * _HEADROOM)
+    return min(model.sync_output_tokens, cap * 2 if generous else cap)
 
 
 def planned_units(spec: JobSpec, sources: int) -> int:

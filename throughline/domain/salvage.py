@@ -18,7 +18,8 @@ from throughline.domain.output import SHAPES, Closing, OutlineEntry, Unit
 
 _decode = json.JSONDecoder(strict=False).raw_decode  # raw newlines inside strings are harmless here
 _SPACE = " \t\r\n"
-_OPENING = re.compile(r'\{(?=\s*["}])')
+_OPENING = re.compile(r'\{(?=\s*")')
+_EMPTY = re.compile(r"\{(?=\s*\})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +110,8 @@ def read_answer(text: str, kind: Kind) -> Answer:
 
 
 def _start(text: str) -> int:
-    """Past the brace that opens the answer: the first one that a key or a closing brace follows."""
-    opening = _OPENING.search(text)
+    """Past the brace that opens the answer: the first one that a key follows, else an empty object."""
+    opening = _OPENING.search(text) or _EMPTY.search(text)
     if opening is None:
         raise ValueError("no JSON object")
     return opening.end()

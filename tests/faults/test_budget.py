@@ -1,0 +1,135 @@
+"""Budgets: never passed, whatever goes wrong; what they stopped goes on when they are raised."""
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path as FilePath
+
+import pytest
+
+from tests.faults.support import BATCH_ITEM, CALL, Service, asked, attempt, book, summary
+from throughline.domain.job import AttemptStatus, JobStatus, PathChoice, Role
+from throughline.errors import BudgetExceeded
+
+
+def waste(service: Service) -> None:
+    """Two answers that are paid for and of no use, so that a budget that fits the plan does not fit the job."""
+    service.simulator.faults("item", "refusal", times=2, after_units=7, match=CALL)
+
+
+async def test_a_job_stops_within_its_budget_and_goes_on_with_a_larger_one(
+    service_on_each: Service, tmp_path: FilePath
+):
+    service = service_on_each
+    file = book(tmp_path, 24)
+    budget = Decimal("0.59")
+    waste(service)
+    with pytest.raises(BudgetExceeded, match="raise the budget"):
+        await service.run(summary(PathChoice.CHUNKED, file, budget_usd=budget))
+    stopped = await service.job()
+    assert stopped.status is JobStatus.BUDGET
+    assert 0 < stopped.cost_usd <= budget
+    assert 0 < stopped.attempts[0].units < 24
+    paid = len(service.calls())
+    report = await service.run(summary(PathChoice.CHUNKED, file, budget_usd=Decimal(5)))
+    assert (report.id, report.status, report.reason) == (stopped.id, JobStatus.DONE, None)
+    assert sum(asked(service.calls()[paid:]).values()) == 24 - stopped.attempts[0].units
+
+
+async def test_running_again_under_the_same_budget_stops_again_and_spends_nothing(service: Service, tmp_path: FilePath):
+    wanted = summary(PathChoice.CHUNKED, book(tmp_path, 24), budget_usd=Decimal("0.59"))
+    waste(service)
+    with pytest.raises(BudgetExceeded):
+        await service.run(wanted)
+    paid = service.billed()
+    with pytest.raises(BudgetExceeded):
+        await service.run(wanted)
+    assert service.billed() == paid
+    assert (await service.job()).status is JobStatus.BUDGET
+
+
+async def test_a_budget_below_the_plan_is_refused_before_a_job_exists(service: Service, tmp_path: FilePath):
+    with pytest.raises(BudgetExceeded, match="Nothing was spent"):
+        await service.run(summary(PathChoice.BOTH, book(tmp_path, 3), budget_usd=Decimal("0.01")))
+    assert await service.jobs() == []
+    assert service.simulator.requests("POST") == []
+
+
+async def test_the_cap_of_a_single_pass_is_what_its_budget_still_buys(service: Service, tmp_path: FilePath):
+    budget = Decimal("0.20")
+    report = await service.run(summary(PathChoice.SINGLE_PASS, book(tmp_path, 3), budget_usd=budget))
+    assert report.status is JobStatus.DONE
+    (submission,) = service.submissions()
+    max_tokens = submission["requests"][0]["params"]["max_tokens"]
+    at_most = attempt(report, Role.PRIMARY).usage.input_tokens * Decimal("0.000001")  # batch prices a token
+    assert 20_000 < max_tokens < 300_000
+    assert at_most + max_tokens * Decimal("0.000005") <= budget
+
+
+async def test_a_short_single_pass_and_its_chain_share_one_budget(service: Service, tmp_path: FilePath):
+    file = book(tmp_path, 12)
+    budget = Decimal("0.15")
+    service.simulator.faults("item", "truncate", match=BATCH_ITEM, after_units=2)
+    with pytest.raises(BudgetExceeded):
+        await service.run(summary(PathChoice.SINGLE_PASS, file, budget_usd=budget))
+    stopped = await service.job()
+    assert stopped.status is JobStatus.BUDGET
+    assert stopped.cost_usd <= budget
+    assert attempt(stopped, Role.PRIMARY).units == 2
+    paid = len(service.calls())
+    report = await service.run(summary(PathChoice.SINGLE_PASS, file, budget_usd=Decimal(2)))
+    assert (report.status, report.reason) == (JobStatus.DONE, None)
+    assert sum(asked(service.calls()[paid:]).values()) == 10 - attempt(stopped, Role.FALLBACK).units
+    assert len(service.submissions()) == 1
+
+
+async def test_both_paths_side_by_side_stay_within_one_budget(service: Service, tmp_path: FilePath):
+    file = book(tmp_path, 20)
+    budget = Decimal("0.50")
+    waste(service)
+    with pytest.raises(BudgetExceeded):
+        await service.run(summary(PathChoice.BOTH, file, budget_usd=budget))
+    assert (await service.job()).cost_usd <= budget
+    report = await service.run(summary(PathChoice.BOTH, file, budget_usd=Decimal(5)))
+    assert (report.status, report.reason) == (JobStatus.DONE, None)
+
+
+async def test_the_daily_budget_holds_over_two_jobs(service_on_each: Service, tmp_path: FilePath):
+    service = service_on_each
+    daily = Decimal("0.35")
+    first = await service.run(summary(PathChoice.CHUNKED, book(tmp_path, 8, "first.md")), daily_budget_usd=daily)
+    assert first.status is JobStatus.DONE
+    second = summary(PathChoice.CHUNKED, book(tmp_path, 16, "second.md"))
+    with pytest.raises(BudgetExceeded):
+        await service.run(second, daily_budget_usd=daily)
+    stopped, _ = await service.jobs()
+    assert stopped.status is JobStatus.BUDGET
+    assert first.cost_usd + stopped.cost_usd <= daily
+    report = await service.run(second)
+    assert (report.id, report.status) == (stopped.id, JobStatus.DONE)
+
+
+async def test_jobs_that_run_at_once_cannot_pass_the_daily_budget_together(
+    service_on_each: Service, tmp_path: FilePath
+):
+    service = service_on_each
+    daily = Decimal("0.40")
+    files = [book(tmp_path, 8, f"{number}.md") for number in range(4)]
+    ran = await asyncio.gather(
+        *(service.run(summary(PathChoice.CHUNKED, file), daily_budget_usd=daily) for file in files),
+        return_exceptions=True,
+    )
+    assert any(isinstance(result, BudgetExceeded) for result in ran)
+    assert 0 < service.billed() <= daily
+
+
+async def test_a_lost_answer_counts_against_the_budget_with_the_most_it_can_have_cost(
+    service: Service, tmp_path: FilePath
+):
+    service.losable_answers = 1
+    budget = Decimal("0.30")
+    service.simulator.faults("messages", "cut_stream", after_chars=500)
+    with pytest.raises(BudgetExceeded):
+        await service.run(summary(PathChoice.CHUNKED, book(tmp_path, 8), budget_usd=budget))
+    only = attempt(await service.job(), Role.PRIMARY)
+    assert only.status is AttemptStatus.RUNNING
+    assert only.cost_usd + only.lost_at_most_usd <= budget

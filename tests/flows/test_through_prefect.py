@@ -1,0 +1,164 @@
+"""The flows through a real Prefect server: what a person sees of a job in its UI, and what Prefect may not change."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import FlowRun, State
+
+from flows.document_job import document_job
+from flows.registered_job import carry_out, registered_job
+from tasks import runtime
+from tasks.conclusion import read_report
+from tasks.registration import Request, register
+from tests.faults.support import book
+from tests.servers import Simulator
+from throughline.domain.job import Depth, JobId, JobSpec, JobStatus, Kind, PathChoice
+from throughline.domain.models import DEFAULT_MODEL
+from throughline.domain.report import JobReport
+
+pytestmark = pytest.mark.usefixtures("prefect_server", "deployed")
+
+T = TypeVar("T")
+STEPS_OF_BOTH_PATHS = {
+    "register",
+    "load_plan",
+    "start",
+    "begin_single_pass",
+    "submit_single_pass",
+    "wait_for_batch",
+    "ingest_single_pass",
+    "run_chain",
+    "check_attempt",
+    "conclude",
+}
+
+
+def chapters(folder: Path, count: int = 3) -> str:
+    return book(folder, count)
+
+
+async def soon(look: Callable[[], Coroutine[Any, Any, T]], enough: Callable[[T], bool]) -> T:
+    """What Prefect has recorded; it writes task runs a moment after they ended."""
+    for _ in range(100):
+        if enough(found := await look()):
+            return found
+        await asyncio.sleep(0.1)
+    return await look()
+
+
+def run_of(state: State[Any]) -> UUID:
+    """The flow run that ended in this state."""
+    assert state.state_details.flow_run_id is not None
+    return state.state_details.flow_run_id
+
+
+async def steps_of(flow_run_id: UUID) -> set[str]:
+    """The names of the steps that Prefect recorded for a run."""
+    async with get_client() as client:
+        runs = await client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])))
+    return {run.name.rsplit("-", 1)[0] for run in runs}
+
+
+async def flow_run(flow_run_id: UUID) -> FlowRun:
+    async with get_client() as client:
+        return await client.read_flow_run(flow_run_id)
+
+
+async def artifact(key: str) -> Any:  # Any: an artifact's data is JSON
+    async with get_client() as client:
+        found = await client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+    assert found, f"no artifact {key}"
+    return found[0].data
+
+
+async def in_ledger(job_id: str) -> JobReport:
+    async with runtime.opened():
+        return read_report(JobId(job_id))
+
+
+async def registered(source: str) -> JobId:
+    spec = JobSpec(kind=Kind.SUMMARY, model=DEFAULT_MODEL, path=PathChoice.CHUNKED, depth=Depth.EXHAUSTIVE)
+    async with runtime.opened():
+        return (await register(Request(spec=spec, references=(source,)))).id
+
+
+async def test_a_document_job_is_done_and_told_to_prefect(simulator: Simulator, tmp_path: Path):
+    state: State[Any] = await document_job(
+        sources=[chapters(tmp_path)],
+        kind=Kind.SUMMARY,
+        path=PathChoice.BOTH,
+        depth=Depth.EXHAUSTIVE,
+        return_state=True,
+    )
+    assert state.is_completed(), state.message
+    told = await state.aresult()
+    assert (told["status"], told["simulated"]) == ("done", True)
+
+    report = await in_ledger(told["job_id"])
+    assert report.status is JobStatus.DONE
+    assert report.cost_usd == Decimal(simulator.bill()["total_usd"])
+
+    wanted = STEPS_OF_BOTH_PATHS
+    steps = await soon(lambda: steps_of(run_of(state)), lambda found: found >= wanted)
+    assert steps == wanted
+
+    plan = await artifact(f"plan-{report.id}")
+    assert "single_pass" in plan
+    assert "chunked" in plan
+    result = await artifact(f"result-{report.id}")
+    assert f"${report.cost_usd:.4f}** (simulated)" in result
+    assert "## Chapter 01" in result
+    assert await artifact(f"progress-{report.id}") == 100.0
+
+
+async def test_a_document_job_may_be_started_by_plain_values_as_a_form_sends_them(tmp_path: Path):
+    told = await document_job(sources=[chapters(tmp_path)], kind="summary", path="chunked", depth="brief")  # type: ignore[arg-type]
+    assert told["status"] == "done"
+
+
+async def test_a_bad_source_gives_a_failed_run_with_our_sentence(simulator: Simulator, tmp_path: Path):
+    missing = str(tmp_path / "missing.md")
+    state: State[Any] = await document_job(sources=[missing], kind=Kind.SUMMARY, return_state=True)
+    assert state.is_failed()
+    said = (await flow_run(run_of(state))).state
+    assert said is not None
+    assert said.message is not None
+    assert f"{missing} does not exist; check the path." in said.message
+    assert "\n" not in said.message
+    assert simulator.requests("POST") == []
+
+
+async def test_a_failed_call_fails_the_run_and_a_new_run_goes_on_with_the_job(simulator: Simulator, tmp_path: Path):
+    job_id = await registered(chapters(tmp_path))
+    simulator.faults("messages", "status", status=401)
+    state: State[Any] = await registered_job(job_id, return_state=True)
+    assert state.is_failed()
+    assert state.message is not None
+    assert "The API refused the key" in state.message
+    assert (await in_ledger(job_id)).status is JobStatus.FAILED
+    told = await registered_job(job_id)
+    assert told["status"] == "done"
+    assert (await in_ledger(job_id)).cost_usd == Decimal(simulator.bill()["total_usd"])
+
+
+async def test_a_run_is_named_after_its_job(tmp_path: Path):
+    job_id = await registered(chapters(tmp_path))
+    state: State[Any] = await registered_job(job_id, return_state=True)
+    assert (await flow_run(run_of(state))).name == job_id
+
+
+async def test_a_job_that_is_done_spends_nothing_when_it_is_run_again(simulator: Simulator, tmp_path: Path):
+    job_id = await registered(chapters(tmp_path))
+    async with runtime.opened():
+        await carry_out(job_id)
+    posted = len(simulator.requests("POST"))
+    told = await registered_job(job_id)
+    assert told["status"] == "done"
+    assert len(simulator.requests("POST")) == posted
