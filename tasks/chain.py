@@ -16,7 +16,7 @@ from storage.engine import reading, transaction
 from tasks import context, runtime
 from tasks.context import JobContext
 from tasks.step import step
-from throughline.domain import documents, prompts, routing
+from throughline.domain import documents, estimates, prompts
 from throughline.domain.ask import Ask, Document, Reply, StopReason
 from throughline.domain.chain import ChainState, Finished, Link, LinkKind, PastLink, Stuck, next_links
 from throughline.domain.job import AttemptId, AttemptStatus, CallId, JobId, Path, Role
@@ -214,11 +214,11 @@ def compose(job: JobContext, outline: Outline | None, link: Link, units: dict[st
     if outline is not None and link.kind is LinkKind.CLOSING:
         written = [prompts.beginning(units[unit_id]) for unit_id in outline.unit_ids]
     whole_corpus = outline is None or not any(unit.spans for unit in outline.units)
-    planned = routing.planned_units(spec, len(job.sources))
+    planned = estimates.planned_units(spec, len(job.sources))
     if link.with_outline:
-        max_tokens = routing.outline_max_tokens(spec, job.model, planned, generous=link.generous)
+        max_tokens = estimates.outline_max_tokens(spec, job.model, planned, generous=link.generous)
     else:
-        max_tokens = routing.part_max_tokens(spec, job.model, len(link.unit_ids), generous=link.generous)
+        max_tokens = estimates.part_max_tokens(spec, job.model, len(link.unit_ids), generous=link.generous)
     return prompts.compose(
         spec=spec,
         model=job.model,

@@ -8,12 +8,13 @@ from tasks.step import step
 from throughline import tokenizer
 from throughline.domain import outlining, prompts, tokens
 from throughline.domain.documents import whole
+from throughline.domain.estimates import Case, Policy, planned_units
 from throughline.domain.job import JobId, JobSpec, Kind
 from throughline.domain.models import Model
 from throughline.domain.outline import Outline
 from throughline.domain.output import SHAPES
 from throughline.domain.plan import Corpus, Endpoint, Plan
-from throughline.domain.routing import Case, Policy, make_plan, planned_units
+from throughline.domain.routing import make_plan
 from throughline.domain.sizing import NORMS
 from throughline.domain.source import Source
 

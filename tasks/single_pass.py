@@ -12,7 +12,7 @@ from tasks import context, runtime
 from tasks.batches import Intend
 from tasks.context import JobContext
 from tasks.step import step
-from throughline.domain import documents, prompts, routing
+from throughline.domain import documents, estimates, prompts
 from throughline.domain.ask import Ask, ItemResult, Reply, StopReason, Unanswered
 from throughline.domain.chain import Link, LinkKind
 from throughline.domain.job import AttemptId, AttemptStatus, BatchId, CallId, JobId, JobSpec, Path, Role
@@ -89,7 +89,7 @@ async def ingest_single_pass(attempt_id: AttemptId, batch_id: BatchId) -> Attemp
 def compose(job: JobContext, outline: Outline | None) -> Ask:
     """The request for everything at once. The cap on output is also the cap on spending."""
     spec = job.job.spec
-    planned = routing.planned_units(spec, len(job.sources))
+    planned = estimates.planned_units(spec, len(job.sources))
     return prompts.compose(
         spec=spec,
         model=job.model,

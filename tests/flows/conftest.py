@@ -1,5 +1,7 @@
-"""A real Prefect server for the session: some ten seconds, paid once, and only by the tests that ask for it."""
+"""A real Prefect server: some ten seconds to start, paid once, and only by the tests that ask for it."""
 
+import gc
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -7,13 +9,27 @@ import pytest
 from tests.servers import SIMULATED_KEY, Simulator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prefect_server() -> Iterator[None]:
     """A temporary server with a database of its own: flows that are called meanwhile are run and recorded by it."""
     from prefect.testing.utilities import prefect_test_harness
 
     with prefect_test_harness(server_startup_timeout=120):
         yield
+    _collect_sockets()
+
+
+@pytest.fixture
+def sockets_collected() -> Iterator[None]:
+    """Prefect leaves its connections to the garbage collector; here they go, before they warn in a later test."""
+    yield
+    _collect_sockets()
+
+
+def _collect_sockets() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture

@@ -23,7 +23,11 @@ from throughline.domain.job import Depth, JobId, JobSpec, JobStatus, Kind, PathC
 from throughline.domain.models import DEFAULT_MODEL
 from throughline.domain.report import JobReport
 
-pytestmark = pytest.mark.usefixtures("prefect_server", "deployed")
+pytestmark = [
+    pytest.mark.usefixtures("prefect_server", "deployed", "sockets_collected"),
+    # Prefect's clients leave their sockets to the garbage collector, which may come by during a test.
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
+]
 
 T = TypeVar("T")
 STEPS_OF_BOTH_PATHS = {

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from throughline.domain.comparison import path_of, published_of, sides
+from throughline.domain.estimates import Case, Policy
 from throughline.domain.job import AttemptId, AttemptStatus, JobId, JobSpec, JobStatus, Kind, Path, Role
 from throughline.domain.models import find
 from throughline.domain.plan import Corpus, Endpoint, Plan
 from throughline.domain.pricing import Usage
 from throughline.domain.report import AttemptReport, CitationCounts, JobReport
-from throughline.domain.routing import Case, Policy, make_plan
+from throughline.domain.routing import make_plan
 from throughline.domain.tokens import exact
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from throughline.domain.estimates import Case, Policy
 from throughline.domain.job import AttemptId, AttemptStatus, JobId, JobSpec, JobStatus, Kind, Path, PathChoice, Role
 from throughline.domain.models import find
 from throughline.domain.plan import Corpus, Endpoint, Plan
 from throughline.domain.pricing import Usage
 from throughline.domain.report import AttemptReport, CitationCounts, JobReport, dollars, plan_json, to_json
-from throughline.domain.routing import Case, Policy, make_plan
+from throughline.domain.routing import make_plan
 from throughline.domain.tokens import exact
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)

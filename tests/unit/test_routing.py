@@ -10,19 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from throughline.domain.estimates import Case, Policy, outline_max_tokens, part_limits, part_max_tokens, planned_units
 from throughline.domain.job import Depth, Effort, JobSpec, Kind, Path, PathChoice, ReviewMode
 from throughline.domain.models import MODELS, find, unlisted
 from throughline.domain.plan import Corpus, Endpoint, PathEstimate, Plan
 from throughline.domain.pricing import UnlistedPrice
-from throughline.domain.routing import (
-    Case,
-    Policy,
-    make_plan,
-    outline_max_tokens,
-    part_limits,
-    part_max_tokens,
-    planned_units,
-)
+from throughline.domain.routing import make_plan
 from throughline.domain.sizing import thinking_share
 from throughline.domain.tokens import TokenCount
 from throughline.errors import BadInput, BudgetExceeded
@@ -352,7 +345,6 @@ def test_the_cap_of_a_link(units: int, generous: bool, expected: int):
     assert part_max_tokens(case().spec, find("claude-opus-5-5"), units, generous=generous) == expected
 
 
-@pytest.mark.xfail(reason="routing.part_max_tokens doubles before it raises to the least cap")
 @pytest.mark.parametrize("units", [0, 1], ids=["a closing", "a unit"])
 def test_a_generous_cap_is_twice_the_cap(units: int):
     spec, model = case().spec, find("claude-opus-5-5")

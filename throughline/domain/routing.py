@@ -5,61 +5,13 @@ small outputs take the chain (minutes, no wait for a batch), large ones up to 30
 price, sources read once), larger ones the chain again, because no single answer can hold them.
 """
 
-import math
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
-from throughline.domain import prompts, sizing
-from throughline.domain.chain import PartLimits
-from throughline.domain.documents import upper_tokens
-from throughline.domain.job import JobSpec, Path, PathChoice, ReviewMode
-from throughline.domain.models import Model
-from throughline.domain.output import SHAPES
-from throughline.domain.plan import Corpus, Endpoint, PathEstimate, Plan
-from throughline.domain.pricing import UnlistedPrice, Usage, price
-from throughline.domain.sizing import OutputSize
+from throughline.domain import estimates, sizing
+from throughline.domain.estimates import Case
+from throughline.domain.job import JobSpec, Path, PathChoice
+from throughline.domain.plan import PathEstimate, Plan
 from throughline.errors import BadInput, BudgetExceeded
-
-PART_OUTPUT_TOKENS = 16_000
-_HEADROOM = 2  # a part may write twice what is expected of it before it is cut
-_MIN_PART_TOKENS = 4_096
-_OUTLINE_TOKENS_PER_UNIT = 60
-_SCHEMA_TOKENS = 1_200
-_BATCH_TOKENS_PER_HOUR = 128_000  # the rate that the SDK itself plans with
-_BATCH_QUEUE_HOURS = 0.5  # "most batches end in less than an hour"; not measured by us
-_SYNC_TOKENS_PER_HOUR = 250_000  # about 70 tokens a second; not measured by us
-_CHAIN_CONCURRENCY = 4
-_READING_WORDS_PER_MINUTE = 238  # Brysbaert 2019, non-fiction
-_REWORK_SHARE = Decimal("0.25")  # share of the chain that a cut single pass is expected to need
-_REVIEW_SHARE = {ReviewMode.ALWAYS: 1.0, ReviewMode.AUTO: 0.1, ReviewMode.NEVER: 0.0}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What a team's time is worth, in USD an hour."""
-
-    review_usd_per_hour: Decimal
-    waiting_usd_per_hour: Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """Everything the decision depends on."""
-
-    spec: JobSpec
-    model: Model
-    corpus: Corpus
-    units: int
-    endpoint: Endpoint
-    policy: Policy
-    at: datetime
-    unlisted_price: UnlistedPrice | None = None
-
-    @property
-    def reads_whole_corpus(self) -> bool:
-        """Whether each link needs all sources, not just its own stretch."""
-        return SHAPES[self.spec.kind].outline_by_model
 
 
 def make_plan(case: Case) -> Plan:
@@ -71,9 +23,9 @@ def make_plan(case: Case) -> Plan:
         effort=case.spec.effort,
         units=case.units,
     )
-    limits = part_limits(case.spec, case.model)
-    chunked = _chunked(case, size, limits)
-    single = _single_pass(case, size, chunked.expected_usd)
+    limits = estimates.part_limits(case.spec, case.model)
+    chunked = estimates.chunked(case, size, limits)
+    single = estimates.single_pass(case, size, chunked.expected_usd)
     chosen, reasons = _choose(case.spec, single, chunked)
     return Plan(
         wanted=case.spec.path,
@@ -87,202 +39,7 @@ def make_plan(case: Case) -> Plan:
         single_pass=single,
         chunked=chunked,
         part_limits=limits,
-        assumptions=_assumptions(case.policy),
-    )
-
-
-def part_limits(spec: JobSpec, model: Model) -> PartLimits:
-    """How many units one link may ask for, and how much source text it may carry."""
-    target = min(PART_OUTPUT_TOKENS, model.sync_output_tokens // _HEADROOM)
-    per_unit = _output_per_unit(spec, model)
-    units = max(1, target // per_unit)
-    room = model.context_tokens - part_max_tokens(spec, model, units) - _SCHEMA_TOKENS * 4
-    return PartLimits(units=units, source_characters=max(1_000, round(room * 2.2)))
-
-
-def part_max_tokens(spec: JobSpec, model: Model, units: int, *, generous: bool = False) -> int:
-    """The cap of a link that asks for so many units; a generous one doubles it."""
-    wanted = units * _output_per_unit(spec, model) + sizing.closing_tokens(spec.depth, model)
-    return _capped(wanted, model, generous=generous)
-
-
-def outline_max_tokens(spec: JobSpec, model: Model, units: int, *, generous: bool = False) -> int:
-    """The cap of the link that plans so many units; a generous one doubles it."""
-    wanted = units * _OUTLINE_TOKENS_PER_UNIT * (1 + sizing.thinking_share(model, spec.effort))
-    return _capped(round(wanted), model, generous=generous)
-
-
-def _capped(wanted_tokens: int, model: Model, *, generous: bool) -> int:
-    cap = max(_MIN_PART_TOKENS, wanted_tokens * _HEADROOM)
-    return min(model.sync_output_tokens, cap * 2 if generous else cap)
-
-
-def planned_units(spec: JobSpec, sources: int) -> int:
-    """How many units the model is asked to plan, where structure does not say."""
-    return max(sizing.NORMS[spec.kind, spec.depth].planned_units, min(sources, 40))
-
-
-def _output_per_unit(spec: JobSpec, model: Model) -> int:
-    visible = sizing.tokens_per_unit(spec.kind, spec.depth, model)
-    return round(visible * (1 + sizing.thinking_share(model, spec.effort)))
-
-
-def _single_pass(case: Case, size: OutputSize, chain_usd: Decimal) -> PathEstimate:
-    cap = case.model.batch_output_tokens
-    overhead = _prompt_tokens(case, case.units)
-    expected_input = case.corpus.tokens.expected + overhead
-    worst_input = case.corpus.tokens.upper + overhead
-    chance = size.probability_over(cap)
-    hours = _BATCH_QUEUE_HOURS + min(size.expected_tokens, cap) / _BATCH_TOKENS_PER_HOUR
-    expected_usd = _usd(case, expected_input, min(size.expected_tokens, cap), batch=True)
-    obstacles = [
-        *_single_pass_obstacles(case, size, worst_input),
-        *_common_obstacles(case.spec, hours, expected_usd),
-    ]
-    return _estimate(
-        case,
-        size,
-        path=Path.SINGLE_PASS,
-        obstacles=obstacles,
-        calls=1,
-        max_tokens=cap,
-        input_tokens=expected_input,
-        expected_usd=expected_usd,
-        worst_usd=_usd(case, worst_input, cap, batch=True),
-        hours=hours,
-        chance=chance,
-        rework_usd=Decimal(chance) * chain_usd * _REWORK_SHARE,
-    )
-
-
-def _single_pass_obstacles(case: Case, size: OutputSize, worst_input: int) -> list[str]:
-    model = case.model
-    obstacles: list[str] = []
-    if not case.endpoint.batches:
-        obstacles.append(f"{case.endpoint.host} offers no Message Batches")
-    if not model.long_output:
-        obstacles.append(f"{model.id} has no 300K output: one answer ends at {model.sync_output_tokens:,} tokens")
-    elif size.upper_tokens > model.batch_output_tokens:
-        obstacles.append(
-            f"the output may need {size.upper_tokens:,} tokens and one answer ends at {model.batch_output_tokens:,}"
-        )
-    if worst_input + min(size.expected_tokens, model.batch_output_tokens) > model.context_tokens:
-        obstacles.append(
-            f"sources and output together ({worst_input:,} + {size.expected_tokens:,} tokens) exceed the "
-            f"window of {model.context_tokens:,}"
-        )
-    return obstacles
-
-
-def _chunked(case: Case, size: OutputSize, limits: PartLimits) -> PathEstimate:
-    parts, extra = _links(case, limits)
-    calls = parts + extra
-    overhead = _prompt_tokens(case, case.units) * calls + _closing_digest_tokens(case, extra)
-    usage, worst = _chain_usage(case, size, calls, overhead)
-    max_tokens = part_max_tokens(case.spec, case.model, min(limits.units, case.units))
-    expected_usd = sum((_price(case, call, batch=False) for call in usage), Decimal(0))
-    worst_usd = sum((_price(case, call, batch=False, output_tokens=max_tokens) for call in worst), Decimal(0))
-    rounds = math.ceil(parts / _CHAIN_CONCURRENCY) + extra
-    hours = rounds * (size.expected_tokens / calls) / _SYNC_TOKENS_PER_HOUR
-    per_part = max(1, size.expected_tokens // calls)
-    chance = OutputSize(
-        units=case.units,
-        expected_tokens=per_part,
-        upper_tokens=per_part,
-        thinking_tokens=0,
-        log_spread=size.log_spread,
-        basis=size.basis,
-    ).probability_over(max_tokens)
-    return _estimate(
-        case,
-        size,
-        path=Path.CHUNKED,
-        obstacles=[*_chunked_obstacles(case, limits), *_common_obstacles(case.spec, hours, expected_usd)],
-        calls=calls,
-        max_tokens=max_tokens,
-        input_tokens=sum(call.prompt_tokens for call in usage),
-        expected_usd=expected_usd,
-        worst_usd=worst_usd,
-        hours=hours,
-        chance=chance,
-        rework_usd=Decimal(chance) * expected_usd,
-    )
-
-
-def _links(case: Case, limits: PartLimits) -> tuple[int, int]:
-    """Part links, and the outline and closing links beside them."""
-    parts = max(1, -(-case.units // limits.units))
-    if parts == 1:
-        return 1, int(case.reads_whole_corpus)
-    return parts, 2 if case.reads_whole_corpus else 1
-
-
-def _chain_usage(case: Case, size: OutputSize, calls: int, overhead: int) -> tuple[list[Usage], list[Usage]]:
-    """Each call's expected usage, and its worst prompt (the output cap is added by the caller)."""
-    output = size.expected_tokens // calls
-    each = overhead // calls
-    tokens = case.corpus.tokens
-    if not case.reads_whole_corpus:
-        expected = [Usage(input_tokens=tokens.expected // calls + each, output_tokens=output)] * calls
-        return expected, [Usage(input_tokens=tokens.upper // calls + each)] * calls
-    first = Usage(input_tokens=each, output_tokens=output, cache_write_5m_tokens=tokens.expected)
-    later = Usage(input_tokens=each, output_tokens=output, cache_read_tokens=tokens.expected)
-    worst = Usage(input_tokens=each, cache_write_5m_tokens=tokens.upper)
-    return [first, *[later] * (calls - 1)], [worst] * calls
-
-
-def _chunked_obstacles(case: Case, limits: PartLimits) -> list[str]:
-    model = case.model
-    one_part = part_max_tokens(case.spec, model, 1)
-    unit_tokens = sizing.NORMS[case.spec.kind, case.spec.depth].source_tokens_per_unit * 2
-    need = one_part + unit_tokens + _prompt_tokens(case, case.units)
-    if need > model.context_tokens:
-        return [f"one link needs about {need:,} tokens and the window of {model.id} is {model.context_tokens:,}"]
-    return []
-
-
-def _common_obstacles(spec: JobSpec, hours: float, expected_usd: Decimal) -> list[str]:
-    obstacles: list[str] = []
-    if spec.deadline_s is not None and hours * 3600 > spec.deadline_s:
-        obstacles.append(f"about {hours:.1f} h needed, deadline in {spec.deadline_s / 3600:.1f} h")
-    if spec.budget_usd is not None and expected_usd > spec.budget_usd:
-        obstacles.append(f"about ${expected_usd:.4f} expected, budget ${spec.budget_usd}")
-    return obstacles
-
-
-def _estimate(
-    case: Case,
-    size: OutputSize,
-    *,
-    path: Path,
-    obstacles: list[str],
-    calls: int,
-    max_tokens: int,
-    input_tokens: int,
-    expected_usd: Decimal,
-    worst_usd: Decimal,
-    hours: float,
-    chance: float,
-    rework_usd: Decimal,
-) -> PathEstimate:
-    visible = size.expected_tokens - size.thinking_tokens
-    words = visible / sizing.tokens_per_word(case.model)
-    minutes = words / _READING_WORDS_PER_MINUTE * _REVIEW_SHARE[case.spec.review]
-    return PathEstimate(
-        path=path,
-        obstacles=tuple(obstacles),
-        calls=calls,
-        max_tokens_per_call=max_tokens,
-        input_tokens=input_tokens,
-        output_tokens=size.expected_tokens,
-        expected_usd=expected_usd,
-        worst_usd=worst_usd,
-        hours=hours,
-        truncation_chance=chance,
-        rework_usd=rework_usd,
-        review_minutes=minutes,
-        review_usd=Decimal(minutes) / 60 * case.policy.review_usd_per_hour,
-        waiting_usd=Decimal(hours) * case.policy.waiting_usd_per_hour,
+        assumptions=estimates.assumptions(case.policy),
     )
 
 
@@ -324,37 +81,3 @@ def _cheaper(best: PathEstimate, other: PathEstimate) -> str:
         f"${other.expected_total_usd:.4f}{tie}: tokens ${best.expected_usd:.4f} against "
         f"${other.expected_usd:.4f}, waiting ${best.waiting_usd:.4f} against ${other.waiting_usd:.4f}"
     )
-
-
-def _prompt_tokens(case: Case, units: int) -> int:
-    """Tokens of a request beside its documents: system text, schema, outline."""
-    system = upper_tokens(len(prompts.system_text(case.spec.kind)) + len(case.spec.instructions))
-    return system + _SCHEMA_TOKENS + units * 25
-
-
-def _closing_digest_tokens(case: Case, extra: int) -> int:
-    return round(case.units * 100 * sizing.tokens_per_word(case.model)) if extra else 0
-
-
-def _usd(case: Case, input_tokens: int, output_tokens: int, *, batch: bool) -> Decimal:
-    return _price(case, Usage(input_tokens=input_tokens, output_tokens=output_tokens), batch=batch)
-
-
-def _price(case: Case, usage: Usage, *, batch: bool, output_tokens: int | None = None) -> Decimal:
-    if output_tokens is not None:
-        usage += Usage(output_tokens=output_tokens)
-    return price(usage, case.spec.model, batch=batch, at=case.at, unlisted=case.unlisted_price).usd
-
-
-def _assumptions(policy: Policy) -> dict[str, str]:
-    return {
-        "prompt_version": prompts.PROMPT_VERSION,
-        "review_usd_per_hour": str(policy.review_usd_per_hour),
-        "waiting_usd_per_hour": str(policy.waiting_usd_per_hour),
-        "batch_tokens_per_hour": str(_BATCH_TOKENS_PER_HOUR),
-        "batch_queue_hours": str(_BATCH_QUEUE_HOURS),
-        "sync_tokens_per_hour": str(_SYNC_TOKENS_PER_HOUR),
-        "chain_concurrency": str(_CHAIN_CONCURRENCY),
-        "reading_words_per_minute": str(_READING_WORDS_PER_MINUTE),
-        "rework_share": str(_REWORK_SHARE),
-    }
