@@ -19,7 +19,7 @@ from storage.batches import Batch
 from storage.engine import Tx, reading, transaction
 from tasks import runtime
 from throughline.claude.patience import patiently
-from throughline.domain.ask import Ask, ItemResult
+from throughline.domain.ask import Ask, ItemResult, Reply
 from throughline.domain.job import BatchId, CallId
 from throughline.domain.ledger import BatchState
 from throughline.errors import Ambiguous, Retryable, ThroughlineError
@@ -30,10 +30,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 _CLOCK_SKEW = timedelta(minutes=5)
 _FIRST_POLL_S = 1.0
+_GROUP_ITEMS = 32
+_GROUP_CHARACTERS = 4_000_000
 
 
 Intend = Callable[[Tx, BatchId], tuple[CallId, Ask]]
 """Writes down the intent of one request, and returns the request as it may be sent."""
+Save = Callable[[Tx, ItemResult], None]
+"""Settles one result; called again with the same result it does nothing."""
 
 
 async def submit(intents: Sequence[Intend]) -> BatchId:
@@ -89,7 +93,7 @@ async def wait(batch_id: BatchId) -> None:
         pause_s = min(pause_s * 1.5, rt.settings.batch_poll_s)
 
 
-async def ingest(batch_id: BatchId, save: Callable[[ItemResult], None]) -> None:
+async def ingest(batch_id: BatchId, save: Save) -> None:
     """Stream the results and save each as it arrives; results that are not ours are passed over.
 
     Reading costs nothing and saving twice changes nothing, so a broken reading is simply begun again.
@@ -97,7 +101,7 @@ async def ingest(batch_id: BatchId, save: Callable[[ItemResult], None]) -> None:
     await patiently(partial(_ingest_once, batch_id, save), runtime.patience(runtime.current().settings))
 
 
-async def _ingest_once(batch_id: BatchId, save: Callable[[ItemResult], None]) -> None:
+async def _ingest_once(batch_id: BatchId, save: Save) -> None:
     rt = runtime.current()
     batch = load(batch_id)
     if batch.state is not BatchState.ENDED:
@@ -105,20 +109,39 @@ async def _ingest_once(batch_id: BatchId, save: Callable[[ItemResult], None]) ->
     with reading(rt.engine) as tx:
         ours = frozenset(batches.call_ids(tx, batch_id))
     lines = 0
+    group: list[ItemResult] = []
     try:
         async for item in rt.claude.results(_remote_id(batch)):
             lines += 1
-            if item.call_id in ours:
-                save(item)
-            else:
+            if item.call_id not in ours:
                 logger.warning("foreign result batch_id=%s custom_id=%s", batch_id, item.call_id)
+                continue
+            group.append(item)
+            if _is_full(group):
+                _save_group(group, save)
     except Ambiguous as error:
         raise Retryable(str(error)) from error
+    finally:
+        _save_group(group, save)
     if lines < batch.request_count:  # a file cut between two lines looks like a whole one
         raise Retryable(f"The results of {batch.remote_id} broke off after {lines} of {batch.request_count} lines.")
     with transaction(rt.engine) as tx:
         calls.lose_rest(tx, batch_id)
         batches.move(tx, batch_id, BatchState.INGESTED, now=runtime.now())
+
+
+def _is_full(group: Sequence[ItemResult]) -> bool:
+    characters = sum(len(item.result.text) for item in group if isinstance(item.result, Reply))
+    return len(group) >= _GROUP_ITEMS or characters >= _GROUP_CHARACTERS
+
+
+def _save_group(group: list[ItemResult], save: Save) -> None:
+    """Save and empty the group. One commit for several lines: a lost group is simply read again."""
+    if group:
+        with transaction(runtime.current().engine) as tx:
+            for item in group:
+                save(tx, item)
+        group.clear()
 
 
 def load(batch_id: BatchId) -> Batch:

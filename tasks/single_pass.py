@@ -134,44 +134,39 @@ def intent_of(attempt: Attempt) -> Intend:
     return intend
 
 
-def save_result(item: ItemResult) -> None:
+def save_result(tx: Tx, item: ItemResult) -> None:
     """Settle the call of one result line, once; a line that comes again changes nothing."""
-    with reading(runtime.current().engine) as tx:
-        call = calls.get(tx, item.call_id)
-        if call is None or call.state is CallState.RECORDED:
-            return
-        attempt = attempts.get(tx, call.attempt_id)
-        job = jobs.get(tx, attempt.job_id)
+    call = calls.get(tx, item.call_id)
+    if call is None or call.state is CallState.RECORDED:
+        return
+    attempt = attempts.get(tx, call.attempt_id)
     match item.result:
         case Unanswered() as unanswered:
-            _save_unanswered(call, unanswered)
+            _save_unanswered(tx, call, unanswered)
         case Reply() as reply:
-            _save_reply(call, attempt, job.spec, reply)
+            _save_reply(tx, call, attempt, jobs.get(tx, attempt.job_id).spec, reply)
 
 
-def _save_unanswered(call: Call, result: Unanswered) -> None:
+def _save_unanswered(tx: Tx, call: Call, result: Unanswered) -> None:
     said = f"{result.outcome}: {result.error_type}: {result.message}" if result.message else result.outcome
-    with transaction(runtime.current().engine) as tx:
-        calls.record_unanswered(tx, call.id, outcome=result.outcome, error=said, now=runtime.now())
-        if not result.resendable:
-            attempts.finish(tx, call.attempt_id, AttemptStatus.FAILED, reason=said, now=runtime.now())
+    calls.record_unanswered(tx, call.id, outcome=result.outcome, error=said, now=runtime.now())
+    if not result.resendable:
+        attempts.finish(tx, call.attempt_id, AttemptStatus.FAILED, reason=said, now=runtime.now())
 
 
-def _save_reply(call: Call, attempt: Attempt, spec: JobSpec, reply: Reply) -> None:
+def _save_reply(tx: Tx, call: Call, attempt: Attempt, spec: JobSpec, reply: Reply) -> None:
     asked = frozenset(attempt.outline.unit_ids if attempt.outline else ())
-    wanted = Wanted(outline=attempt.outline, unit_ids=asked, closing=True)
-    settlement = settle(reply, spec.kind, wanted)
+    settlement = settle(reply, spec.kind, Wanted(outline=attempt.outline, unit_ids=asked, closing=True))
     status, reason = judge(reply, settlement)
     settled = Settled(delivered=settlement.delivered, errors=settlement.errors, wasted_tokens=settlement.wasted_tokens)
     cost = context.price_of(spec.model, reply.usage, batch=True)
-    with transaction(runtime.current().engine) as tx:
-        calls.record(tx, call.id, reply=reply, cost=cost, settled=settled, now=runtime.now())
-        attempts.save_units(tx, attempt.id, call.id, settlement.units)
-        if attempt.outline is None and settlement.outline is not None:
-            attempts.save_outline(tx, attempt.id, settlement.outline)
-        if settlement.closing is not None:
-            attempts.save_closing(tx, attempt.id, settlement.closing)
-        attempts.finish(tx, attempt.id, status, stop_reason=reply.stop_reason, reason=reason, now=runtime.now())
+    calls.record(tx, call.id, reply=reply, cost=cost, settled=settled, now=runtime.now())
+    attempts.save_units(tx, attempt.id, call.id, settlement.units)
+    if attempt.outline is None and settlement.outline is not None:
+        attempts.save_outline(tx, attempt.id, settlement.outline)
+    if settlement.closing is not None:
+        attempts.save_closing(tx, attempt.id, settlement.closing)
+    attempts.finish(tx, attempt.id, status, stop_reason=reply.stop_reason, reason=reason, now=runtime.now())
 
 
 def judge(reply: Reply, settlement: Settlement) -> tuple[AttemptStatus, str | None]:
