@@ -5,7 +5,7 @@ import asyncio
 from prefect import flow
 
 from storage.attempts import Attempt
-from tasks import runtime
+from tasks import leasing, runtime
 from tasks.artifacts import progress_shown, publish_plan, publish_result
 from tasks.chain import run_chain
 from tasks.checking import check_attempt
@@ -15,7 +15,8 @@ from tasks.single_pass import begin_single_pass, ingest_single_pass, submit_sing
 from throughline.domain.job import AttemptStatus, JobId, Path, Role
 from throughline.domain.plan import Plan
 from throughline.domain.report import JobReport, to_json
-from throughline.errors import ThroughlineError
+from throughline.errors import JobBusy, ThroughlineError
+from throughline.failpoints import Failpoint, reach
 
 
 @flow(name="registered-job", flow_run_name="{job_id}", persist_result=False)
@@ -31,18 +32,36 @@ async def registered_job(job_id: JobId) -> dict[str, object]:
 
 async def carry_out(job_id: JobId) -> JobReport:
     """Everything that happens to a registered job. Safe to call again: what is done stays done."""
+    async with leasing.held(job_id):
+        return await _carry_out(job_id)
+
+
+async def _carry_out(job_id: JobId) -> JobReport:
     try:
         plan = await load_plan(job_id)
         await publish_plan(job_id, plan)
         await start(job_id)
+        reach(Failpoint.JOB_STARTED)
         async with progress_shown(job_id, plan):
-            await asyncio.gather(*(run_path(job_id, path, role) for path, role in paths(plan)))
+            await run_paths(job_id, plan)
+    except JobBusy:
+        raise  # whoever took it over says how it ends
     except ThroughlineError as error:
         await fail(job_id, error)
         raise
+    reach(Failpoint.BEFORE_CONCLUDE)
     report = await conclude(job_id)
+    reach(Failpoint.AFTER_CONCLUDE)
     await publish_result(report)
     return report
+
+
+async def run_paths(job_id: JobId, plan: Plan) -> None:
+    """The chosen path or both, side by side. One that fails lets the other bring in what it has paid for."""
+    running = (run_path(job_id, path, role) for path, role in paths(plan))
+    for outcome in await asyncio.gather(*running, return_exceptions=True):
+        if outcome is not None:
+            raise outcome
 
 
 def paths(plan: Plan) -> list[tuple[Path, Role]]:
@@ -62,6 +81,7 @@ async def run_path(job_id: JobId, path: Path, role: Role) -> None:
             if attempt.status is not AttemptStatus.COMPLETE:
                 await check_attempt(attempt.id)
                 attempt = await run_chain(job_id, Role.FALLBACK, continues=attempt.id)
+    reach(Failpoint.BEFORE_CHECK)
     await check_attempt(attempt.id)
 
 

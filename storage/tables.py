@@ -69,6 +69,8 @@ jobs = Table(
     Column("reason", CleanText),
     Column("simulated", Boolean, nullable=False),
     Column("published_attempt_id", String(36)),
+    Column("lease_owner", String(320)),
+    Column("lease_until", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
 )

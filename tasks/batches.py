@@ -23,6 +23,7 @@ from throughline.domain.ask import Ask, ItemResult, Reply
 from throughline.domain.job import BatchId, CallId
 from throughline.domain.ledger import BatchState
 from throughline.errors import Ambiguous, Retryable, ThroughlineError
+from throughline.failpoints import Failpoint, reach
 
 if TYPE_CHECKING:
     from throughline.claude.client import RemoteBatch
@@ -43,6 +44,7 @@ Save = Callable[[Tx, ItemResult], None]
 async def submit(intents: Sequence[Intend]) -> BatchId:
     """Submit these requests as one batch, exactly once. The intent is committed before the POST."""
     rt = runtime.current()
+    reach(Failpoint.BATCH_BEFORE_INTENT)
     with transaction(rt.engine) as tx:
         batch_id = batches.intend(
             tx,
@@ -52,6 +54,7 @@ async def submit(intents: Sequence[Intend]) -> BatchId:
             now=runtime.now(),
         )
         requests = [intend(tx, batch_id) for intend in intents]
+    reach(Failpoint.BATCH_AFTER_INTENT)
     try:
         # Only a refusal with a status is asked again: it proves that nothing was accepted.
         post = partial(rt.claude.create_batch, requests)
@@ -63,7 +66,9 @@ async def submit(intents: Sequence[Intend]) -> BatchId:
         _abandon(batch_id, note=str(error))
         raise
     else:
+        reach(Failpoint.BATCH_AFTER_POST)
         _submitted(batch_id, remote_id)
+        reach(Failpoint.BATCH_AFTER_SUBMITTED)
     return batch_id
 
 
@@ -86,8 +91,10 @@ async def wait(batch_id: BatchId) -> None:
     rt = runtime.current()
     pause_s = min(_FIRST_POLL_S, rt.settings.batch_poll_s)
     while (batch := load(batch_id)).state is BatchState.SUBMITTED:
+        reach(Failpoint.BATCH_POLLING)
         if (await rt.claude.batch(_remote_id(batch))).ended:
             _move(batch_id, BatchState.ENDED)
+            reach(Failpoint.BATCH_AFTER_ENDED)
             return
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 1.5, rt.settings.batch_poll_s)
@@ -125,9 +132,11 @@ async def _ingest_once(batch_id: BatchId, save: Save) -> None:
         _save_group(group, save)
     if lines < batch.request_count:  # a file cut between two lines looks like a whole one
         raise Retryable(f"The results of {batch.remote_id} broke off after {lines} of {batch.request_count} lines.")
+    reach(Failpoint.INGEST_BEFORE_DONE)
     with transaction(rt.engine) as tx:
         calls.lose_rest(tx, batch_id)
         batches.move(tx, batch_id, BatchState.INGESTED, now=runtime.now())
+    reach(Failpoint.BATCH_INGESTED)
 
 
 def _is_full(group: Sequence[ItemResult]) -> bool:
@@ -138,10 +147,12 @@ def _is_full(group: Sequence[ItemResult]) -> bool:
 def _save_group(group: list[ItemResult], save: Save) -> None:
     """Save and empty the group. One commit for several lines: a lost group is simply read again."""
     if group:
+        reach(Failpoint.INGEST_BEFORE_RECORD)
         with transaction(runtime.current().engine) as tx:
             for item in group:
                 save(tx, item)
         group.clear()
+        reach(Failpoint.INGEST_AFTER_RECORD)
 
 
 def load(batch_id: BatchId) -> Batch:

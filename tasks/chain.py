@@ -13,7 +13,7 @@ from storage import attempts, calls, jobs
 from storage.attempts import Attempt
 from storage.calls import Call, Settled
 from storage.engine import reading, transaction
-from tasks import context, runtime
+from tasks import context, leasing, runtime
 from tasks.context import JobContext
 from tasks.step import step
 from throughline.domain import documents, estimates, prompts
@@ -25,6 +25,7 @@ from throughline.domain.outline import Outline
 from throughline.domain.output import Closing, Unit
 from throughline.domain.settlement import Settlement, Wanted, settle
 from throughline.errors import Ambiguous, BudgetExceeded, ThroughlineError
+from throughline.failpoints import Failpoint, reach
 
 logger = logging.getLogger(__name__)
 _LOST_LINKS = 3  # broken answers that one run of a chain pays for before it stops
@@ -88,6 +89,7 @@ def _open(job_id: JobId, role: Role, continues: AttemptId | None) -> _Chain:
         sent = calls.of_attempt(tx, attempt.id)
         units = attempts.written_units(tx, attempt, job.job.spec.kind)
         closing = attempts.closing(tx, attempt, job.job.spec.kind)
+    reach(Failpoint.ATTEMPT_BEGUN)
     return _Chain(
         context=job,
         attempt=attempt,
@@ -106,9 +108,11 @@ def _past(call: Call) -> PastLink:
 
 def _finish(chain: _Chain, status: AttemptStatus, reason: str | None = None) -> None:
     rt = runtime.current()
+    reach(Failpoint.CHAIN_BEFORE_FINISH)
     with transaction(rt.engine) as tx:
         attempts.finish(tx, chain.attempt.id, status, reason=reason, now=runtime.now())
         chain.attempt = attempts.get(tx, chain.attempt.id)
+    reach(Failpoint.ATTEMPT_FINISHED)
 
 
 async def _send_all(chain: _Chain, links: Sequence[Link]) -> None:
@@ -133,8 +137,10 @@ async def _send(chain: _Chain, link: Link) -> None:
     rt = runtime.current()
     job = chain.context
     ask = compose(job, chain.outline, link, chain.units)
+    reach(Failpoint.LINK_BEFORE_INTENT)
     # Without the answer's own, durable commit this row is worth nothing: the answer would be lost as well.
     with transaction(rt.engine, durable=False) as tx:
+        leasing.require(tx, job.job.id)
         left = calls.remaining_usd(tx, job.job.id, job.budget(), simulated=rt.simulated)
         ask = job.within(ask, left, batch=False)
         call_id = calls.intend(
@@ -182,6 +188,7 @@ def _record(chain: _Chain, call_id: CallId, link: Link, reply: Reply) -> None:
             attempts.save_outline(tx, chain.attempt.id, settlement.outline)
         if settlement.closing is not None:
             attempts.save_closing(tx, chain.attempt.id, settlement.closing)
+    reach(Failpoint.LINK_AFTER_RECORD)
     chain.outline = chain.outline or settlement.outline
     chain.closing = settlement.closing or chain.closing
     chain.units |= {unit.unit_id: unit for unit in fresh}

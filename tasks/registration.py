@@ -12,6 +12,7 @@ from tasks import planning, runtime
 from tasks.step import step
 from throughline.domain.job import JobSpec
 from throughline.domain.source import Source
+from throughline.failpoints import Failpoint, reach
 from throughline.sources import SourceSet, read_sources
 
 _LIMITS = {"budget_usd", "deadline_s", "review", "title"}
@@ -54,7 +55,8 @@ async def register(request: Request) -> Job:
             now=runtime.now(),
         )
         jobs.save_plan(tx, job.id, planned.plan, planned.outline, runtime.now())
-        return job
+    reach(Failpoint.JOB_REGISTERED)
+    return job
 
 
 def _with_limits(job: Job, spec: JobSpec) -> Job:

@@ -8,7 +8,7 @@ from storage.attempts import Attempt
 from storage.calls import Call, Settled
 from storage.engine import Tx, reading, transaction
 from tasks import batches as batch_steps
-from tasks import context, runtime
+from tasks import context, leasing, runtime
 from tasks.batches import Intend
 from tasks.context import JobContext
 from tasks.step import step
@@ -115,6 +115,7 @@ def intent_of(attempt: Attempt) -> Intend:
 
     def intend(tx: Tx, batch_id: BatchId) -> tuple[CallId, Ask]:
         rt = runtime.current()
+        leasing.require(tx, job.job.id)
         left = calls.remaining_usd(tx, job.job.id, job.budget(), simulated=rt.simulated)
         ask = job.within(wanted, left, batch=True)
         call_id = calls.intend(

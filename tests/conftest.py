@@ -31,6 +31,14 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(_PREFECT_HOME, ignore_errors=True)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what costs money (`real_api`) or many minutes (`chaos`) unless `-m` asks for it by name."""
+    unnamed = [marker for marker in ("real_api", "chaos") if marker not in config.option.markexpr]
+    left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in unnamed)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(scope="session")
 def real_api_key() -> str | None:
     """The key with which pytest was started; no test but those marked `real_api` may use it."""

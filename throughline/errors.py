@@ -9,7 +9,8 @@
     ├── AccessRefused         the key or the account is not accepted: stop submitting
     ├── SpendLimitReached     the account's own limit: waiting does not help, a person does
     ├── BudgetExceeded        the job's or the day's budget does not cover the next call
-    └── CostUnknown           no price is known; a cost is never silently zero
+    ├── CostUnknown           no price is known; a cost is never silently zero
+    └── JobBusy               another process works on this job
 
 What the API *returns* (a stop reason, an errored or expired item) is data and is never raised.
 """
@@ -60,3 +61,7 @@ class BudgetExceeded(ThroughlineError):
 
 class CostUnknown(ThroughlineError):
     """No price is known for this model, so nothing is sent."""
+
+
+class JobBusy(ThroughlineError):
+    """Another process works on this job."""

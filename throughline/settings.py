@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     waiting_usd_per_hour: Decimal = Field(default=Decimal("0.25"), ge=0)
     batch_poll_s: float = Field(default=60.0, gt=0)
     batch_settle_s: float = Field(default=30.0, ge=0)
+    lease_s: float = Field(default=120.0, gt=0)
     chain_concurrency: int = Field(default=4, gt=0, le=64)
     api_tries: int = Field(default=6, gt=0)
     api_first_wait_s: float = Field(default=1.0, ge=0)

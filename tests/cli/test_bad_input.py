@@ -89,7 +89,7 @@ def test_a_bad_request_is_refused_before_anything_is_sent(with_key: Shell, simul
 
 def test_without_a_key_and_without_simulate_nothing_is_sent(shell: Shell):
     (shell.folder / "notes.md").write_text(NOTES)
-    ended = shell.throughline("run", "notes.md", "--kind", "summary")
+    ended = shell.throughline_anew("run", "notes.md", "--kind", "summary")
     assert_refused(ended, "no API key", "ANTHROPIC_API_KEY", "--simulate", "Nothing was sent")
     assert shell.job_rows() == 0
 

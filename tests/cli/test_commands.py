@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.support import Ended, Shell
+from tests.cli.support import Ended, Shell, Warm
 from tests.faults.support import book
 from tests.servers import Simulator
 
@@ -30,17 +30,17 @@ print("prefect" in sys.modules, "anthropic" in sys.modules, file=sys.stderr)
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+def shared(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     """A working directory with a book, which the tests of this file share."""
     folder = tmp_path_factory.mktemp("cli")
     book(folder, 3)
-    return Shell(folder=folder)
+    return Shell(warm=warm, folder=folder)
 
 
 @pytest.fixture(scope="module")
 def first(shared: Shell) -> Ended:
     """The first run of a job by both paths."""
-    return shared.throughline(*RUN_BOTH)
+    return shared.throughline_anew(*RUN_BOTH)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_run_json_tells_every_attempt(job: dict[str, Any]):
 
 
 def test_show_prints_the_same_object_in_a_new_process(shared: Shell, job: dict[str, Any], first: Ended):
-    shown = shared.throughline("show", job["job_id"], "--json")
+    shown = shared.throughline_anew("show", job["job_id"], "--json")
     assert (shown.code, shown.stderr) == (0, "")
     assert shown.stdout == first.stdout
 

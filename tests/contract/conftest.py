@@ -10,15 +10,6 @@ from throughline.claude.client import Claude
 from throughline.claude.patience import Patience
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what costs money unless it was asked for by name."""
-    if "real_api" in config.option.markexpr:
-        return
-    costly = [item for item in items if item.get_closest_marker("real_api")]
-    config.hook.pytest_deselected(items=costly)
-    items[:] = [item for item in items if item not in costly]
-
-
 @pytest.fixture(params=["simulator", pytest.param("real", marks=pytest.mark.real_api)])
 async def claude(request: pytest.FixtureRequest, real_api_key: str | None) -> AsyncIterator[Claude]:
     """A connection to each endpoint in turn."""

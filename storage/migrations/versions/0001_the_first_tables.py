@@ -42,6 +42,8 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("simulated", sa.Boolean(), nullable=False),
         sa.Column("published_attempt_id", sa.String(length=36), nullable=True),
+        sa.Column("lease_owner", sa.String(length=320), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),

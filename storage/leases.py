@@ -1,0 +1,50 @@
+"""Leases: which process works on a job. Without one nothing is sent for it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import or_, select, update
+
+from storage.engine import Tx
+from storage.tables import jobs
+from throughline.domain.job import JobId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who holds a job, and until when if it is not renewed."""
+
+    owner: str
+    until: datetime
+
+
+def holder(tx: Tx, job_id: JobId) -> Lease | None:
+    """The job's lease, run out or not."""
+    row = tx.execute(select(jobs.c.lease_owner, jobs.c.lease_until).where(jobs.c.id == job_id)).one()
+    return None if row.lease_owner is None else Lease(owner=row.lease_owner, until=row.lease_until)
+
+
+def acquire(
+    tx: Tx, job_id: JobId, *, owner: str, until: datetime, now: datetime, dead_owner: str | None = None
+) -> bool:
+    """Take the job if nobody holds it, if its lease has run out, or from an owner that is known to be dead."""
+    free = or_(
+        jobs.c.lease_owner.is_(None),
+        jobs.c.lease_owner == owner,
+        jobs.c.lease_owner == dead_owner,
+        jobs.c.lease_until < now,
+    )
+    taken = tx.execute(update(jobs).where(jobs.c.id == job_id, free).values(lease_owner=owner, lease_until=until))
+    return taken.rowcount == 1
+
+
+def renew(tx: Tx, job_id: JobId, *, owner: str, until: datetime) -> bool:
+    """Hold the job longer; False when it was taken over."""
+    mine = (jobs.c.id == job_id) & (jobs.c.lease_owner == owner)
+    return tx.execute(update(jobs).where(mine).values(lease_until=until)).rowcount == 1
+
+
+def release(tx: Tx, job_id: JobId, *, owner: str) -> None:
+    """Give the job back."""
+    mine = (jobs.c.id == job_id) & (jobs.c.lease_owner == owner)
+    tx.execute(update(jobs).where(mine).values(lease_owner=None, lease_until=None))

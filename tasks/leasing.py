@@ -1,0 +1,99 @@
+"""Holding a job: one process works on it, renews while it lives, and is fenced off once it lost it.
+
+The fence is inside the transaction that commits to a request: whoever no longer holds the job cannot spend
+for it, however late it wakes up.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+
+from storage import leases
+from storage.engine import Tx, reading, transaction
+from storage.leases import Lease
+from tasks import runtime
+from throughline.domain.job import JobId
+from throughline.errors import JobBusy
+
+_PROCESS = f"{socket.gethostname()}:{os.getpid()}:"
+_owner: ContextVar[str | None] = ContextVar("owner", default=None)
+
+
+@asynccontextmanager
+async def held(job_id: JobId) -> AsyncGenerator[None]:
+    """Hold the job for the duration; `JobBusy` when another process does."""
+    rt = runtime.current()
+    owner = _PROCESS + uuid.uuid4().hex
+    _take(job_id, owner)
+    token = _owner.set(owner)
+    heartbeat = asyncio.create_task(_renew(job_id, owner))
+    try:
+        yield
+    finally:
+        heartbeat.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await heartbeat
+        _owner.reset(token)
+        with transaction(rt.engine) as tx:
+            leases.release(tx, job_id, owner=owner)
+
+
+def require(tx: Tx, job_id: JobId) -> None:
+    """Raise `JobBusy` unless this process still holds the job. Called where money is committed."""
+    owner = _owner.get()
+    if owner is None:
+        return
+    found = leases.holder(tx, job_id)
+    if found is None or found.owner != owner:
+        raise JobBusy(f"Job {job_id} was taken over by {_name(found)}; this process stops.")
+
+
+def _take(job_id: JobId, owner: str) -> None:
+    rt = runtime.current()
+    now = runtime.now()
+    with reading(rt.engine) as tx:
+        found = leases.holder(tx, job_id)
+    dead = found.owner if found is not None and _is_dead(found) else None
+    until = now + timedelta(seconds=rt.settings.lease_s)
+    with transaction(rt.engine) as tx:
+        if not leases.acquire(tx, job_id, owner=owner, until=until, now=now, dead_owner=dead):
+            found = leases.holder(tx, job_id)
+            raise JobBusy(
+                f"Job {job_id} is being worked on by {_name(found)}. Follow it with: throughline show {job_id}"
+            )
+
+
+async def _renew(job_id: JobId, owner: str) -> None:
+    rt = runtime.current()
+    while True:
+        await asyncio.sleep(rt.settings.lease_s / 4)
+        until = runtime.now() + timedelta(seconds=rt.settings.lease_s)
+        with transaction(rt.engine, durable=False) as tx:
+            leases.renew(tx, job_id, owner=owner, until=until)
+
+
+def _is_dead(lease: Lease) -> bool:
+    """Whether the owner was a process of this machine that is gone. A pid that is in use proves nothing."""
+    host, pid, _ = lease.owner.split(":")
+    if host != socket.gethostname() or int(pid) == os.getpid():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _name(lease: Lease | None) -> str:
+    if lease is None:
+        return "nobody"
+    host, pid, _ = lease.owner.split(":")
+    return f"process {pid} on {host} (until {lease.until:%H:%M:%S} UTC if it does not renew)"
