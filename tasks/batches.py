@@ -105,10 +105,14 @@ async def ingest(batch_id: BatchId, save: Save) -> None:
 
     Reading costs nothing and saving twice changes nothing, so a broken reading is simply begun again.
     """
-    await patiently(partial(_ingest_once, batch_id, save), runtime.patience(runtime.current().settings))
+    try:
+        await patiently(partial(_ingest_once, batch_id, save), runtime.patience(runtime.current().settings))
+    except Retryable:
+        await _ingest_once(batch_id, save, is_last=True)
 
 
-async def _ingest_once(batch_id: BatchId, save: Save) -> None:
+async def _ingest_once(batch_id: BatchId, save: Save, *, is_last: bool = False) -> None:
+    """Read the results once. Only the last try takes a missing line for one that will never come."""
     rt = runtime.current()
     batch = load(batch_id)
     if batch.state is not BatchState.ENDED:
@@ -116,10 +120,12 @@ async def _ingest_once(batch_id: BatchId, save: Save) -> None:
     with reading(rt.engine) as tx:
         ours = frozenset(batches.call_ids(tx, batch_id))
     lines = 0
+    seen: set[CallId] = set()
     group: list[ItemResult] = []
     try:
         async for item in rt.claude.results(_remote_id(batch)):
             lines += 1
+            seen.add(item.call_id)
             if item.call_id not in ours:
                 logger.warning("foreign result batch_id=%s custom_id=%s", batch_id, item.call_id)
                 continue
@@ -130,8 +136,9 @@ async def _ingest_once(batch_id: BatchId, save: Save) -> None:
         raise Retryable(str(error)) from error
     finally:
         _save_group(group, save)
-    if lines < batch.request_count:  # a file cut between two lines looks like a whole one
-        raise Retryable(f"The results of {batch.remote_id} broke off after {lines} of {batch.request_count} lines.")
+    missing = len(ours - seen)
+    if missing and not (is_last and lines >= batch.request_count):  # a file cut between two lines looks whole
+        raise Retryable(f"The results of {batch.remote_id} lack {missing} of {batch.request_count} requests.")
     reach(Failpoint.INGEST_BEFORE_DONE)
     with transaction(rt.engine) as tx:
         calls.lose_rest(tx, batch_id)

@@ -73,7 +73,7 @@ def structural_outline(spec: JobSpec, sources: Sequence[Source]) -> Outline | No
 
 async def _endpoint() -> Endpoint:
     rt = runtime.current()
-    if rt.connection is None:  # planning needs no key: assume what the official API offers
+    if rt.settings.api_key is None:  # planning needs no key: assume what the official API offers
         return Endpoint(host="no key set; the Claude API is assumed", batches=True, structured_outputs=True)
     return await rt.endpoint()
 

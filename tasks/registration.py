@@ -41,7 +41,7 @@ async def register(request: Request) -> Job:
     if existing is not None:
         return _with_limits(existing, request.spec)
     left_out = [(item.name, item.reason) for item in found.left_out]
-    rt.claude  # noqa: B018 - raises when there is no key
+    rt.require_key()
     planned = await planning.plan_sources(request.spec, found.sources, left_out=left_out)
     with transaction(rt.engine) as tx:
         job = jobs.register(

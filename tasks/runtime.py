@@ -1,7 +1,7 @@
 """Where real dependencies are chosen, once: settings, database, Claude, clock."""
 
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,29 +24,41 @@ _current: ContextVar["Runtime"] = ContextVar("runtime")
 
 @dataclass(slots=True, kw_only=True)
 class Runtime:
-    """What the steps need. `claude` is None where nothing may be sent (`show`, `list`, ...)."""
+    """What the steps need. The connection to Claude is made when it is first wanted: `show` never does."""
 
     settings: Settings
     engine: Engine
-    connection: "Claude | None"
     simulated: bool
+    connection: "Claude | None" = None
     known_endpoint: Endpoint | None = None
 
     @property
     def claude(self) -> "Claude":
         """The connection to Claude; `BadInput` when there is no key."""
         if self.connection is None:
+            self.require_key()
+            self.connection = _connected(self.settings)
+        return self.connection
+
+    def require_key(self) -> None:
+        """Raise `BadInput` when there is no key to send anything with."""
+        if self.settings.api_key is None:
             raise BadInput(
                 "There is no API key. Set ANTHROPIC_API_KEY, or use --simulate to run against the local "
                 "stand-in without a key. Nothing was sent."
             )
-        return self.connection
 
     async def endpoint(self) -> Endpoint:
         """What the endpoint offers, asked once."""
         if self.known_endpoint is None:
             self.known_endpoint = await self.claude.endpoint()
         return self.known_endpoint
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        if self.connection is not None:
+            await self.connection.close()
+        self.engine.dispose()
 
 
 def current() -> Runtime:
@@ -65,36 +77,28 @@ async def opened(given: Settings | None = None) -> AsyncGenerator[Runtime]:
     if (outer := _current.get(None)) is not None:
         yield outer
         return
-    async with AsyncExitStack() as stack:
-        chosen = given or settings.load()
-        engine = connect(chosen.database_url)
-        stack.callback(engine.dispose)
-        schema.require_current(engine)
-        connection = _claude(chosen)
-        if connection is not None:
-            await stack.enter_async_context(connection)
-        key = chosen.api_key.get_secret_value() if chosen.api_key else ""
-        token = _current.set(
-            Runtime(
-                settings=chosen,
-                engine=engine,
-                connection=connection,
-                simulated=key.startswith(_SIMULATED_KEY_PREFIX),
-            )
-        )
-        stack.callback(_current.reset, token)
-        yield _current.get()
+    chosen = given or settings.load()
+    key = chosen.api_key.get_secret_value() if chosen.api_key else ""
+    rt = Runtime(
+        settings=chosen,
+        engine=connect(chosen.database_url),
+        simulated=key.startswith(_SIMULATED_KEY_PREFIX),
+    )
+    token = _current.set(rt)
+    try:
+        schema.require_current(rt.engine)
+        yield rt
+    finally:
+        _current.reset(token)
+        await rt.close()
 
 
-def _claude(chosen: Settings) -> "Claude | None":
-    if chosen.api_key is None:
-        return None
+def _connected(chosen: Settings) -> "Claude":
     from throughline.claude.client import connect as connect_claude  # the SDK takes half a second to import
 
+    assert chosen.api_key is not None
     return connect_claude(
-        api_key=chosen.api_key.get_secret_value(),
-        base_url=chosen.base_url,
-        patience=patience(chosen),
+        api_key=chosen.api_key.get_secret_value(), base_url=chosen.base_url, patience=patience(chosen)
     )
 
 

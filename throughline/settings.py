@@ -18,7 +18,12 @@ class Settings(BaseSettings):
     """Everything that a person may set. Read once, at the edges."""
 
     model_config = SettingsConfigDict(
-        env_prefix="THROUGHLINE_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix="THROUGHLINE_",
+        env_file=".env",
+        extra="ignore",
+        env_ignore_empty=True,
+        frozen=True,
+        populate_by_name=True,
     )
 
     api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")

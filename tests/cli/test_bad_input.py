@@ -66,7 +66,6 @@ CASES = {
     "unlisted model in the wrong form": Case(
         variables={"THROUGHLINE_UNLISTED_MODEL": "llama"}, says=("THROUGHLINE_UNLISTED_MODEL must be five words",)
     ),
-    # BUG: an empty variable counts as a key, and the sentence blames the network.
     "empty key": Case(
         variables={"ANTHROPIC_API_KEY": ""}, says=("no API key", "ANTHROPIC_API_KEY", "--simulate", "Nothing was sent")
     ),

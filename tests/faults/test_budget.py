@@ -82,9 +82,15 @@ async def test_a_short_single_pass_and_its_chain_share_one_budget(service: Servi
     assert len(service.submissions()) == 1
 
 
+async def test_both_paths_are_refused_when_the_budget_covers_only_one(service: Service, tmp_path: FilePath):
+    with pytest.raises(BudgetExceeded, match="Both paths together"):
+        await service.run(summary(PathChoice.BOTH, book(tmp_path, 20), budget_usd=Decimal("0.50")))
+    assert await service.jobs() == []
+
+
 async def test_both_paths_side_by_side_stay_within_one_budget(service: Service, tmp_path: FilePath):
     file = book(tmp_path, 20)
-    budget = Decimal("0.50")
+    budget = Decimal("0.75")  # just above what both are expected to cost, so waste goes beyond it
     waste(service)
     with pytest.raises(BudgetExceeded):
         await service.run(summary(PathChoice.BOTH, file, budget_usd=budget))

@@ -63,8 +63,7 @@ async def test_the_chosen_path_of_both_is_primary_and_published(service: Service
     assert attempt(report, Role.COMPARISON).path is not report.plan.chosen
 
 
-async def test_a_finished_job_that_is_carried_out_again_spends_nothing(service_on_each: Service, tmp_path: FilePath):
-    service = service_on_each
+async def test_a_finished_job_that_is_carried_out_again_spends_nothing(service: Service, tmp_path: FilePath):
     report = await service.run(summary(PathChoice.BOTH, book(tmp_path, 10)))
     posted = len(service.simulator.requests("POST"))
     again = await service.carry_out(report.id)

@@ -28,10 +28,7 @@ def polls(service: Service) -> int:
     return sum(received["path"].startswith(f"{BATCHES}/") for received in service.simulator.requests("GET"))
 
 
-async def test_a_chain_whose_key_was_revoked_midway_pays_only_for_the_rest(
-    service_on_each: Service, tmp_path: FilePath
-):
-    service = service_on_each
+async def test_a_chain_whose_key_was_revoked_midway_pays_only_for_the_rest(service: Service, tmp_path: FilePath):
     wanted = summary(PathChoice.CHUNKED, book(tmp_path, 24))
     service.simulator.faults("messages", "status", status=401, skip=2)
     with pytest.raises(AccessRefused):
@@ -82,9 +79,8 @@ async def test_an_outline_that_was_paid_for_is_not_asked_for_again(service: Serv
 
 
 async def test_a_job_that_was_cancelled_while_its_batch_ran_takes_up_the_same_batch(
-    service_on_each: Service, tmp_path: FilePath
+    service: Service, tmp_path: FilePath
 ):
-    service = service_on_each
     job_id = await service.register(summary(PathChoice.SINGLE_PASS, book(tmp_path, 3)))
     service.simulator.faults("item", "slow", seconds=0.3)
     await interrupted(service, job_id, when=lambda: polls(service) > 1)

@@ -28,9 +28,8 @@ from throughline.domain.job import AttemptStatus, JobStatus, Kind, PathChoice, R
     ],
 )
 async def test_a_short_single_pass_keeps_its_units_and_the_chain_is_paid_only_for_the_rest(
-    service_on_each: Service, tmp_path: FilePath, what: str, args: dict[str, Any], stop_reason: str
+    service: Service, tmp_path: FilePath, what: str, args: dict[str, Any], stop_reason: str
 ):
-    service = service_on_each
     service.simulator.faults("item", what, match=BATCH_ITEM, **args)
     report = await service.run(summary(PathChoice.SINGLE_PASS, book(tmp_path, 12)))
     primary, fallback = attempt(report, Role.PRIMARY), attempt(report, Role.FALLBACK)

@@ -55,6 +55,8 @@ def _choose(spec: JobSpec, single: PathEstimate, chunked: PathEstimate) -> tuple
     enough = len(wanted) if spec.path is PathChoice.BOTH else 1
     if len(feasible) < enough:
         _refuse(spec, wanted, obstacles)
+    if spec.path is PathChoice.BOTH:
+        _require_budget_for_both(spec, single, chunked)
     best = min(feasible, key=lambda estimate: estimate.expected_total_usd)
     if spec.path not in (PathChoice.AUTO, PathChoice.BOTH):
         return best.path, (f"{best.path} was asked for", *obstacles)
@@ -62,6 +64,15 @@ def _choose(spec: JobSpec, single: PathEstimate, chunked: PathEstimate) -> tuple
         return best.path, (f"{best.path} is the only path", *obstacles)
     other = chunked if best is single else single
     return best.path, (_cheaper(best, other),)
+
+
+def _require_budget_for_both(spec: JobSpec, single: PathEstimate, chunked: PathEstimate) -> None:
+    together = single.expected_usd + chunked.expected_usd
+    if spec.budget_usd is not None and together > spec.budget_usd:
+        raise BudgetExceeded(
+            f"Both paths together are expected to cost ${together:.4f}, the budget is ${spec.budget_usd}. "
+            "Raise it, or run one path. Nothing was spent."
+        )
 
 
 def _refuse(spec: JobSpec, wanted: tuple[PathEstimate, ...], obstacles: list[str]) -> None:
