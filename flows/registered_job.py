@@ -9,7 +9,7 @@ from tasks import leasing, runtime
 from tasks.artifacts import progress_shown, publish_plan, publish_result
 from tasks.chain import run_chain
 from tasks.checking import check_attempt
-from tasks.conclusion import conclude, fail, start
+from tasks.conclusion import conclude, fail, require_same_world, start
 from tasks.planning import load_plan
 from tasks.single_pass import begin_single_pass, ingest_single_pass, submit_single_pass, wait_for_batch
 from throughline.domain.job import AttemptStatus, JobId, Path, Role
@@ -38,6 +38,7 @@ async def carry_out(job_id: JobId) -> JobReport:
 
 async def _carry_out(job_id: JobId) -> JobReport:
     try:
+        await require_same_world(job_id)
         plan = await load_plan(job_id)
         await publish_plan(job_id, plan)
         await start(job_id)

@@ -27,6 +27,7 @@ class Batch:
     id: BatchId
     state: BatchState
     remote_id: str | None
+    host: str
     request_count: int
     intended_at: datetime
 
@@ -111,6 +112,7 @@ def _batch(row: Row[Any]) -> Batch:  # Any: a row's columns are known to the tab
         id=BatchId(row.id),
         state=BatchState(row.state),
         remote_id=row.remote_id,
+        host=row.host,
         request_count=row.request_count,
         intended_at=row.intended_at,
     )

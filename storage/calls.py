@@ -131,9 +131,12 @@ def _lock(tx: Tx, job_id: JobId | None) -> None:
         tx.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update())
 
 
-def record(tx: Tx, call_id: CallId, *, reply: Reply, cost: Price, settled: Settled, now: datetime) -> bool:
+def record(tx: Tx, call_id: CallId, *, reply: Reply, cost: Price | None, settled: Settled, now: datetime) -> bool:
     """Settle a call with its answer. False when it was settled before: the same result may come twice."""
     usage = reply.usage
+    reserved = None
+    if cost is None:
+        reserved = tx.execute(select(calls.c.reserved_usd).where(calls.c.id == call_id)).scalar_one()
     values = {
         "call": call_id,
         "state": CallState.RECORDED,
@@ -149,8 +152,8 @@ def record(tx: Tx, call_id: CallId, *, reply: Reply, cost: Price, settled: Settl
         "cache_read_tokens": usage.cache_read_tokens,
         "cache_write_tokens": usage.cache_write_tokens,
         "wasted_tokens": settled.wasted_tokens,
-        "cost_usd": cost.usd,
-        "price_row": cost.row,
+        "cost_usd": reserved if cost is None else cost.usd,
+        "price_row": "usage unreadable: the reservation counts" if cost is None else cost.row,
         "delivered": list(settled.delivered),
         "errors": list(settled.errors),
     }

@@ -37,7 +37,7 @@ def connect(url: str, *, name: str = "throughline") -> Engine:
         parsed,
         pool_pre_ping=True,
         json_serializer=_to_json,
-        json_deserializer=orjson.loads,
+        json_deserializer=_from_json,
         connect_args={"application_name": name},
     )
 
@@ -47,6 +47,13 @@ def _to_json(value: object) -> str:
         return orjson.dumps(value).decode()
     except TypeError:  # half a surrogate pair: the standard library writes it as an escape
         return json.dumps(value)
+
+
+def _from_json(text: str | bytes) -> Any:  # Any: JSON
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)
 
 
 def parse_url(url: str) -> URL:
@@ -72,7 +79,7 @@ def _unusable(url: str) -> str:
 def _connect_sqlite(url: URL) -> Engine:
     if url.database and url.database != ":memory:":
         url = url.set(database=str(_with_folder(Path(url.database).expanduser())))
-    engine = create_engine(url, json_serializer=_to_json, json_deserializer=orjson.loads)
+    engine = create_engine(url, json_serializer=_to_json, json_deserializer=_from_json)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

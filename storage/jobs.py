@@ -151,9 +151,10 @@ def save_spec(tx: Tx, job_id: JobId, spec: JobSpec) -> None:
 
 
 def set_status(tx: Tx, job_id: JobId, status: JobStatus, *, reason: str | None = None, now: datetime) -> None:
-    """Where the job stands now, and why."""
+    """Where the job stands now, and why. What is done stays done."""
+    open_job = (jobs.c.id == job_id) & (jobs.c.status != JobStatus.DONE)
     finished_at = now if status in ENDED else None
-    tx.execute(update(jobs).where(jobs.c.id == job_id).values(status=status, reason=reason, finished_at=finished_at))
+    tx.execute(update(jobs).where(open_job).values(status=status, reason=reason, finished_at=finished_at))
 
 
 def publish(tx: Tx, job_id: JobId, attempt_id: AttemptId) -> None:

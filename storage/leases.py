@@ -18,9 +18,10 @@ class Lease:
     until: datetime
 
 
-def holder(tx: Tx, job_id: JobId) -> Lease | None:
-    """The job's lease, run out or not."""
-    row = tx.execute(select(jobs.c.lease_owner, jobs.c.lease_until).where(jobs.c.id == job_id)).one()
+def holder(tx: Tx, job_id: JobId, *, locked: bool = False) -> Lease | None:
+    """The job's lease, run out or not. `locked` keeps it from changing until the transaction ends."""
+    query = select(jobs.c.lease_owner, jobs.c.lease_until).where(jobs.c.id == job_id)
+    row = tx.execute(query.with_for_update() if locked else query).one()
     return None if row.lease_owner is None else Lease(owner=row.lease_owner, until=row.lease_until)
 
 

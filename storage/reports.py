@@ -82,12 +82,15 @@ def progress(tx: Tx, job_id: JobId) -> Progress:
 def _call_totals(tx: Tx, job_id: JobId) -> dict[AttemptId, Row[Any]]:
     usd = calls.c.cost_usd.type
     lost = calls.c.state == CallState.LOST
+    under_way = calls.c.state.in_([CallState.INTENDED, CallState.SENT])
     rows = tx.execute(
         select(
             calls.c.attempt_id,
             func.count().label("calls"),
             func.count().filter(lost).label("lost"),
             func.sum(calls.c.reserved_usd, type_=usd).filter(lost).label("lost_usd"),
+            func.count().filter(under_way).label("open"),
+            func.sum(calls.c.reserved_usd, type_=usd).filter(under_way).label("open_usd"),
             *(
                 func.coalesce(func.sum(calls.c[name], type_=Integer()), 0).label(name)
                 for name in (
@@ -144,6 +147,8 @@ def _attempt(attempt: Attempt, totals: Row[Any] | None, units_written: int, cita
         calls=totals.calls if totals is not None else 0,
         lost_calls=totals.lost if totals is not None else 0,
         lost_at_most_usd=(totals.lost_usd if totals is not None else None) or Decimal(0),
+        open_calls=totals.open if totals is not None else 0,
+        open_at_most_usd=(totals.open_usd if totals is not None else None) or Decimal(0),
         usage=usage,
         wasted_tokens=totals.wasted_tokens if totals is not None else 0,
         cost_usd=(totals.cost_usd if totals is not None else None) or Decimal(0),

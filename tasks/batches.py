@@ -10,6 +10,7 @@ No function here posts a batch while one that it may have posted before can stil
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,14 +23,14 @@ from throughline.claude.patience import patiently
 from throughline.domain.ask import Ask, ItemResult, Reply
 from throughline.domain.job import BatchId, CallId
 from throughline.domain.ledger import BatchState
-from throughline.errors import Ambiguous, Retryable, ThroughlineError
+from throughline.errors import Ambiguous, BadInput, Retryable, ThroughlineError
 from throughline.failpoints import Failpoint, reach
 
 if TYPE_CHECKING:
     from throughline.claude.client import RemoteBatch
 
 logger = logging.getLogger(__name__)
-_CLOCK_SKEW = timedelta(minutes=5)
+_CLOCK_SKEW = timedelta(hours=24)  # custom ids decide; the time only bounds the search
 _FIRST_POLL_S = 1.0
 _GROUP_ITEMS = 32
 _GROUP_CHARACTERS = 4_000_000
@@ -77,6 +78,12 @@ async def settle_doubt(batch_id: BatchId) -> bool:
     batch = load(batch_id)
     if batch.state not in (BatchState.INTENDED, BatchState.UNKNOWN):
         return batch.state is not BatchState.ABANDONED
+    host = runtime.current().claude.host
+    if batch.host != host:
+        raise BadInput(
+            f"A batch of this job may have been sent to {batch.host}, and now {host} is configured. Run the job with "
+            "the endpoint and key that it began with, so that the batch is found and not paid twice."
+        )
     remote_id = await _find(batch)
     if remote_id is None:
         _abandon(batch_id, note="not found by listing: it was never accepted")
@@ -202,8 +209,9 @@ async def _is_ours(batch: Batch, candidate: "RemoteBatch") -> bool:
     rt = runtime.current()
     with reading(rt.engine) as tx:
         ours = frozenset(batches.call_ids(tx, batch.id))
-    async for item in rt.claude.results(candidate.id):
-        return item.call_id in ours
+    async with aclosing(rt.claude.results(candidate.id)) as lines:
+        async for item in lines:
+            return item.call_id in ours
     return False
 
 

@@ -42,6 +42,7 @@ class _Chain:
     closing: Closing | None
     past: list[PastLink]
     lost: int = 0
+    stopped: bool = False
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
 
     @property
@@ -128,8 +129,17 @@ async def _send_all(chain: _Chain, links: Sequence[Link]) -> None:
 
 
 async def _gated(chain: _Chain, link: Link) -> None:
+    """Send one link when its turn comes, unless one before it has shown that there is no use."""
     async with chain.gate:
-        await _send(chain, link)
+        if chain.stopped:
+            return
+        try:
+            await _send(chain, link)
+        except BudgetExceeded:
+            raise  # one that asks for less may still fit
+        except ThroughlineError:
+            chain.stopped = True
+            raise
 
 
 async def _send(chain: _Chain, link: Link) -> None:
@@ -180,7 +190,7 @@ def _record(chain: _Chain, call_id: CallId, link: Link, reply: Reply) -> None:
     rt = runtime.current()
     settlement = settle(reply, chain.context.job.spec.kind, _wanted(chain.outline, link))
     fresh = [unit for unit in settlement.units if unit.unit_id not in chain.units]
-    cost = context.price_of(chain.context.model.id, reply.usage, batch=False)
+    cost = context.cost_of(chain.context.model.id, reply, batch=False)
     with transaction(rt.engine) as tx:
         calls.record(tx, call_id, reply=reply, cost=cost, settled=_settled(settlement), now=runtime.now())
         attempts.save_units(tx, chain.attempt.id, call_id, fresh)

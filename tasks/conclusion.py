@@ -10,7 +10,7 @@ from tasks.step import step
 from throughline.domain.comparison import published_of, sides
 from throughline.domain.job import AttemptStatus, JobId, JobStatus, ReviewMode, Role
 from throughline.domain.report import AttemptReport, JobReport, dollars
-from throughline.errors import BudgetExceeded, ThroughlineError
+from throughline.errors import BadInput, BudgetExceeded, ThroughlineError
 
 
 @step
@@ -24,7 +24,7 @@ async def conclude(job_id: JobId) -> JobReport:
     published = published_of(report)
     with transaction(rt.engine) as tx:
         for attempt in report.attempts:
-            await _remember_size(tx, report, attempt, ended[attempt.id])
+            _remember_size(tx, report, attempt, ended[attempt.id])
         if len(compared := sides(report)) == 2:
             measures = {str(side.path): asdict(side) | {"cost_usd": dollars(side.cost_usd)} for side in compared}
             checks.save_comparison(tx, job_id, measures, runtime.now())
@@ -42,6 +42,16 @@ def verdict(report: JobReport) -> tuple[JobStatus, str | None]:
     if report.spec.review is ReviewMode.ALWAYS:
         return JobStatus.ESCALATED, "The output is complete and waits for a person (review=always)."
     return JobStatus.DONE, None
+
+
+async def require_same_world(job_id: JobId) -> None:
+    """Raise `BadInput` when a simulated job meets a real key, or the other way round."""
+    rt = runtime.current()
+    with reading(rt.engine) as tx:
+        simulated = jobs.get(tx, job_id).simulated
+    if simulated != rt.simulated:
+        was, now = ("simulated", "real") if simulated else ("real", "simulated")
+        raise BadInput(f"Job {job_id} is {was} and the key is {now}. Start it anew with the key that you want.")
 
 
 @step
@@ -65,7 +75,7 @@ def read_report(job_id: JobId) -> JobReport:
         return reports.job(tx, job_id)
 
 
-async def _remember_size(tx: Tx, report: JobReport, told: AttemptReport, attempt: Attempt) -> None:
+def _remember_size(tx: Tx, report: JobReport, told: AttemptReport, attempt: Attempt) -> None:
     """Expected against needed output, for attempts that show a size: whole ones, and cut ones as a bound."""
     whole = told.status is AttemptStatus.COMPLETE and told.role is not Role.FALLBACK
     cut = told.status is AttemptStatus.SHORT and told.stop_reason is not None

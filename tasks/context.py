@@ -9,14 +9,16 @@ from storage.calls import Budget
 from storage.engine import reading
 from storage.jobs import Job
 from tasks import runtime
-from throughline.domain.ask import Ask, Document
+from throughline import tokenizer
+from throughline.domain.ask import Ask, Document, Reply
 from throughline.domain.documents import upper_tokens
 from throughline.domain.job import JobId
 from throughline.domain.models import Model
 from throughline.domain.plan import Plan
 from throughline.domain.pricing import Price, Usage, price
 from throughline.domain.sizing import tokens_per_unit
-from throughline.domain.source import Source
+from throughline.domain.source import Format, Source
+from throughline.domain.tokens import to_claude
 from throughline.errors import BudgetExceeded
 
 _PROMPT_TOKENS = 2_500  # system text, schema and outline of an ordinary request; careful
@@ -33,6 +35,10 @@ class JobContext:
 
     def prompt_upper_tokens(self, documents: Sequence[Document], instruction: str) -> int:
         """Tokens that this prompt hardly exceeds, by the plan's own count of the corpus."""
+        texts = [instruction, *(document.text for document in documents)]
+        if not all(text.isascii() for text in texts):  # other scripts vary too much for an average
+            local = sum(tokenizer.count(text) for text in texts)
+            return to_claude(local, self.model.tokenizer, Format.CODE).upper + _PROMPT_TOKENS
         corpus = self.plan.corpus
         characters = sum(len(document.text) for document in documents)
         share = corpus.tokens.upper / max(corpus.characters, 1)
@@ -67,7 +73,7 @@ class JobContext:
             return ask
         prompt_usd = self.worst_usd(replace(ask, max_tokens=0), batch=batch)
         token_usd = (self.worst_usd(ask, batch=batch) - prompt_usd) / ask.max_tokens
-        affordable = int((remaining_usd - prompt_usd) / token_usd)
+        affordable = int((remaining_usd - prompt_usd) / token_usd) if token_usd else 0
         spec = self.job.spec
         if affordable < tokens_per_unit(spec.kind, spec.depth, self.model):
             raise BudgetExceeded(
@@ -81,6 +87,11 @@ def price_of(model_id: str, usage: Usage, *, batch: bool) -> Price:
     """What one call costs by today's prices."""
     unlisted = runtime.current().settings.unlisted_price()
     return price(usage, model_id, batch=batch, at=runtime.now(), unlisted=unlisted)
+
+
+def cost_of(model_id: str, reply: Reply, *, batch: bool) -> Price | None:
+    """What an answer cost; None when its usage cannot be believed."""
+    return price_of(model_id, reply.usage, batch=batch) if reply.usage_known else None
 
 
 def load(job_id: JobId) -> JobContext:

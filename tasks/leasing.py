@@ -6,6 +6,7 @@ for it, however late it wakes up.
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import uuid
@@ -21,6 +22,7 @@ from tasks import runtime
 from throughline.domain.job import JobId
 from throughline.errors import JobBusy
 
+logger = logging.getLogger(__name__)
 _PROCESS = f"{socket.gethostname()}:{os.getpid()}:"
 _owner: ContextVar[str | None] = ContextVar("owner", default=None)
 
@@ -49,7 +51,7 @@ def require(tx: Tx, job_id: JobId) -> None:
     owner = _owner.get()
     if owner is None:
         return
-    found = leases.holder(tx, job_id)
+    found = leases.holder(tx, job_id, locked=True)
     if found is None or found.owner != owner:
         raise JobBusy(f"Job {job_id} was taken over by {_name(found)}; this process stops.")
 
@@ -74,8 +76,11 @@ async def _renew(job_id: JobId, owner: str) -> None:
     while True:
         await asyncio.sleep(rt.settings.lease_s / 4)
         until = runtime.now() + timedelta(seconds=rt.settings.lease_s)
-        with transaction(rt.engine, durable=False) as tx:
-            leases.renew(tx, job_id, owner=owner, until=until)
+        try:
+            with transaction(rt.engine, durable=False) as tx:
+                leases.renew(tx, job_id, owner=owner, until=until)
+        except Exception as error:  # noqa: BLE001 - a database that is away for a moment must not end the renewing
+            logger.warning("lease not renewed job_id=%s reason=%s", job_id, error)
 
 
 def _is_dead(lease: Lease) -> bool:

@@ -1,7 +1,7 @@
 """Plan: outline where structure gives one, count, size, price both paths, choose. Spends nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tasks import context, runtime
 from tasks.step import step
@@ -10,13 +10,14 @@ from throughline.domain import outlining, prompts, tokens
 from throughline.domain.documents import whole
 from throughline.domain.estimates import Case, Policy, planned_units
 from throughline.domain.job import JobId, JobSpec, Kind
-from throughline.domain.models import Model
+from throughline.domain.models import Model, Tokenizer
 from throughline.domain.outline import Outline
 from throughline.domain.output import SHAPES
 from throughline.domain.plan import Corpus, Endpoint, Plan
 from throughline.domain.routing import make_plan
 from throughline.domain.sizing import NORMS
 from throughline.domain.source import Source
+from throughline.errors import BadInput, NotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ async def plan_sources(
         model=model,
         corpus=corpus,
         units=len(outline.units) if outline else planned_units(spec, len(sources)),
-        endpoint=await _endpoint(),
+        endpoint=await _endpoint(model),
         policy=Policy(
             review_usd_per_hour=rt.settings.review_usd_per_hour,
             waiting_usd_per_hour=rt.settings.waiting_usd_per_hour,
@@ -71,11 +72,18 @@ def structural_outline(spec: JobSpec, sources: Sequence[Source]) -> Outline | No
     return outlining.summary_outline(sources, size, tokenizer.count)
 
 
-async def _endpoint() -> Endpoint:
+async def _endpoint(model: Model) -> Endpoint:
     rt = runtime.current()
     if rt.settings.api_key is None:  # planning needs no key: assume what the official API offers
         return Endpoint(host="no key set; the Claude API is assumed", batches=True, structured_outputs=True)
-    return await rt.endpoint()
+    offered = await rt.endpoint()
+    if not offered.batches or model.tokenizer is Tokenizer.UNKNOWN:
+        return offered  # an own endpoint may not know its models, and then the table or the settings speak
+    try:
+        known = await rt.claude.model(model.id)
+    except NotFound:
+        raise BadInput(f"The key cannot use {model.id} at {offered.host}. Choose another --model.") from None
+    return replace(offered, structured_outputs=known.structured_outputs)
 
 
 async def _corpus(

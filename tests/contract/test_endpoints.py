@@ -107,3 +107,14 @@ async def test_a_full_endpoint_offers_batches_and_structured_outputs(claude: Cla
     assert endpoint.host == claude.host
     assert endpoint.batches
     assert endpoint.structured_outputs
+
+
+async def test_the_models_api_tells_a_models_limits(claude: Claude):
+    known = await claude.model("claude-haiku-5-5")
+    assert (known.id, known.structured_outputs) == ("claude-haiku-5-5", True)
+    assert known.context_tokens is None or known.context_tokens >= 200_000
+
+
+async def test_a_model_that_the_key_cannot_use_is_not_found(claude: Claude):
+    with pytest.raises(NotFound):
+        await claude.model("claude-nobody-1")

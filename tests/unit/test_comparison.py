@@ -59,6 +59,8 @@ def attempt(
         continues_attempt_id=None,
         lost_calls=0,
         lost_at_most_usd=Decimal(0),
+        open_calls=0,
+        open_at_most_usd=Decimal(0),
         stop_reason=None,
         reason=None,
         started_at=START,

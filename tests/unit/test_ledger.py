@@ -47,13 +47,18 @@ def test_no_way_leads_back(state: BatchState | CallState):
     assert state not in seen
 
 
-@pytest.mark.parametrize(
-    "end",
-    [BatchState.INGESTED, BatchState.ABANDONED, CallState.RECORDED, CallState.LOST, CallState.ABANDONED],
-    ids=name,
-)
-def test_an_end_is_an_end(end: BatchState | CallState):
+@pytest.mark.parametrize("end", [BatchState.INGESTED, CallState.RECORDED], ids=name)
+def test_what_is_settled_stays_settled(end: BatchState | CallState):
     assert not moves_from(end)
+
+
+def test_an_answer_in_hand_beats_the_belief_that_it_was_lost():
+    assert CALL_MOVES[CallState.LOST] == {CallState.RECORDED}
+
+
+def test_an_id_in_hand_beats_the_belief_that_a_batch_was_never_accepted():
+    assert BATCH_MOVES[BatchState.ABANDONED] == {BatchState.SUBMITTED}
+    assert CALL_MOVES[CallState.ABANDONED] == {CallState.SENT}
 
 
 def test_what_may_have_been_accepted_is_never_silently_abandoned():

@@ -31,6 +31,8 @@ ATTEMPT = AttemptReport(
     calls=3,
     lost_calls=1,
     lost_at_most_usd=Decimal("0.10"),
+    open_calls=0,
+    open_at_most_usd=Decimal(0),
     usage=Usage(
         input_tokens=1,
         output_tokens=2,
@@ -117,6 +119,8 @@ def test_an_attempt_is_told_with_everything_that_it_used():
         "calls": 3,
         "lost_calls": 1,
         "lost_at_most_usd": "0.1",
+        "open_calls": 0,
+        "open_at_most_usd": "0",
         "usage": {
             "input_tokens": 1,
             "output_tokens": 2,

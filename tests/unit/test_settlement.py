@@ -16,7 +16,7 @@ from throughline.domain.settlement import Settlement, Wanted, planned_outline, s
 
 OUTLINE = Outline(units=tuple(OutlineUnit(id=f"u{number:03d}", heading=f"H{number}") for number in range(1, 5)))
 CLOSING = {"overview": "Overview.", "key_points": ["One."]}
-NO_OUTLINE = "`outline` is missing, incomplete or has the same id twice"
+NO_OUTLINE = "`outline` is missing, incomplete, too long or has the same id twice"
 
 
 def unit(unit_id: str, body: str = "Body. " * 20) -> dict[str, Any]:
@@ -153,6 +153,13 @@ def test_without_a_usable_outline_nothing_counts(text: str):
     assert (settlement.outline, settlement.units, settlement.closing) == (None, (), None)
     assert settlement.errors[-1] == NO_OUTLINE
     assert settlement.wasted_tokens > 900
+
+
+@pytest.mark.parametrize(
+    "ids", [tuple(f"u{n}" for n in range(200)), ("a", "b" * 65)], ids=["longer than anyone asked for", "a long id"]
+)
+def test_an_outline_that_would_cost_without_end_is_not_taken(ids: tuple[str, ...]):
+    assert planned_outline(read_answer(answer(outline=ids), Kind.SYNTHESIS)) is None
 
 
 @pytest.mark.parametrize("text", ["", "Sorry."], ids=["empty", "prose"])

@@ -1,6 +1,7 @@
 """Claude, as the service needs it: streamed messages, batches, counts, and what the endpoint offers."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -36,6 +37,16 @@ class RemoteBatch:
     ended: bool
     request_count: int
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteModel:
+    """What the Models API says of a model; a limit that it does not tell is None."""
+
+    id: str
+    context_tokens: int | None
+    output_tokens: int | None
+    structured_outputs: bool
 
 
 class Claude:
@@ -101,11 +112,19 @@ class Claude:
         items: Any = [  # Any: items are JSON; the SDK would type each field
             {"custom_id": call_id, "params": wire.params(ask, cache_ttl=_BATCH_CACHE_TTL)} for call_id, ask in requests
         ]
-        with translated():
-            created = await self._sdk.with_options(max_retries=0).beta.messages.batches.create(
-                requests=items, betas=[LONG_OUTPUT_BETA]
-            )
-        return created.id
+        try:
+            with translated():
+                created: Any = await self._sdk.with_options(max_retries=0).beta.messages.batches.create(
+                    requests=items, betas=[LONG_OUTPUT_BETA]
+                )
+        except Retryable as error:
+            if _may_have_passed_on(error):
+                raise Ambiguous(str(error)) from error
+            raise
+        remote_id = getattr(created, "id", None)
+        if not isinstance(remote_id, str) or not remote_id:
+            raise Ambiguous("The API answered the batch without an id.")
+        return remote_id
 
     async def batch(self, remote_id: str) -> RemoteBatch:
         """Where a batch stands. A 404 on a batch that exists passes, so it is asked again for a while."""
@@ -117,7 +136,7 @@ class Claude:
 
     async def _retrieve(self, remote_id: str) -> Any:  # Any: the SDK's batch
         try:
-            with translated():
+            with _reading():
                 return await self._sdk.beta.messages.batches.retrieve(remote_id)
         except NotFound as error:
             raise Retryable(f"The API does not know batch {remote_id} at the moment: {error}") from error
@@ -137,10 +156,10 @@ class Claude:
             after = page.last_id
 
     async def _page(self, after: str | None) -> Any:  # Any: the SDK's page of batches
-        with translated():
+        with _reading():
             return await self._sdk.beta.messages.batches.list(limit=100, after_id=after or anthropic.omit)
 
-    async def results(self, remote_id: str) -> AsyncIterator[ItemResult]:
+    async def results(self, remote_id: str) -> AsyncGenerator[ItemResult]:
         """The results of an ended batch, line by line, in whatever order they come.
 
         The address is looked up once and must be on our own host: the key travels with the request, and
@@ -163,16 +182,13 @@ class Claude:
                 f"The results of {remote_id} are said to be on {_host(address)}, not on {self.host}. "
                 "The key is not sent there."
             )
-        try:
-            with translated():
-                return await self._sdk.get(
-                    address,
-                    cast_to=AsyncJSONLDecoder[BetaMessageBatchIndividualResponse],
-                    options={"headers": {"Accept": "application/binary"}},
-                    stream=True,
-                )
-        except Ambiguous as error:  # nothing was read yet, and reading costs nothing
-            raise Retryable(str(error)) from error
+        with _reading():
+            return await self._sdk.get(
+                address,
+                cast_to=AsyncJSONLDecoder[BetaMessageBatchIndividualResponse],
+                options={"headers": {"Accept": "application/binary"}},
+                stream=True,
+            )
 
     async def cancel_batch(self, remote_id: str) -> None:
         """Ask the API to stop a batch; what it finished is still delivered and paid."""
@@ -185,8 +201,17 @@ class Claude:
         del body["max_tokens"]
 
         async def once() -> int:
-            with translated():
+            with _reading():
                 return (await self._sdk.messages.count_tokens(**body)).input_tokens
+
+        return await patiently(once, self._patience)
+
+    async def model(self, model_id: str) -> RemoteModel:
+        """The model's limits as the API knows them; `NotFound` when this key cannot use it. Costs nothing."""
+
+        async def once() -> RemoteModel:
+            with _reading():
+                return _remote_model(await self._sdk.models.retrieve(model_id))
 
         return await patiently(once, self._patience)
 
@@ -223,6 +248,21 @@ def connect(*, api_key: str, base_url: str | None, patience: Patience) -> Claude
     return Claude(sdk, patience)
 
 
+@contextmanager
+def _reading() -> Generator[None]:
+    """For requests that change nothing: what broke off is simply asked again."""
+    try:
+        with translated():
+            yield
+    except Ambiguous as error:
+        raise Retryable(str(error)) from error
+
+
+def _may_have_passed_on(error: Retryable) -> bool:
+    """A time-out or an unavailable gateway may come from in between, after the request went on."""
+    return isinstance(error.__cause__, anthropic.APIStatusError) and error.__cause__.status_code in (408, 503)
+
+
 def _told(usage: Any) -> dict[str, Any]:  # Any: one of the SDK's usage models
     """What a usage says; a null must not wipe out what an earlier event said."""
     return {name: value for name, value in usage.to_dict().items() if value is not None}
@@ -238,6 +278,16 @@ def _remote(found: Any) -> RemoteBatch:  # Any: a GA or a beta batch
     )
 
 
+def _remote_model(found: Any) -> RemoteModel:  # Any: a model with nullable limits and capabilities
+    offered = found.capabilities.structured_outputs if found.capabilities is not None else None
+    return RemoteModel(
+        id=found.id,
+        context_tokens=found.max_input_tokens,
+        output_tokens=found.max_tokens,
+        structured_outputs=offered is None or bool(offered.supported),
+    )
+
+
 def _item(result: Any) -> Reply | Unanswered:  # Any: a GA or a beta result
     match result.type:
         case "succeeded":
@@ -245,9 +295,12 @@ def _item(result: Any) -> Reply | Unanswered:  # Any: a GA or a beta result
         case "errored":
             said = result.error.error
             return Unanswered(outcome="errored", error_type=said.type, message=said.message)
-        case other:
-            return Unanswered(outcome=other)
+        case "expired" | "canceled":
+            return Unanswered(outcome=result.type)
+        case other:  # only the outcomes that are known to be free may cost nothing
+            raise Ambiguous(f"A result of an unknown type: {str(other)[:60]!r}.")
 
 
 def _host(url: str) -> str:
-    return urlsplit(url).netloc
+    """Host and port, without a user name or password that the address may carry."""
+    return urlsplit(url).netloc.rpartition("@")[2]

@@ -37,8 +37,10 @@ def translated() -> Generator[None]:
         raise Ambiguous(f"The connection broke before an answer came: {error}") from error
     except httpx2.HTTPError as error:  # a stream that breaks is not wrapped by the SDK
         raise Ambiguous(f"The connection broke in the middle of an answer: {error}") from error
-    except json.JSONDecodeError as error:  # a results file that ends in the middle of a line
-        raise Ambiguous("The answer ended in the middle of a line.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:  # e.g. a results file that ends inside a line
+        raise Ambiguous("The answer ended in the middle of a line, or is not JSON.") from error
+    except (AttributeError, TypeError, anthropic.APIResponseValidationError) as error:
+        raise Ambiguous(f"The answer does not have the form of the API: {error}") from error
 
 
 def of_status(error: anthropic.APIStatusError) -> ThroughlineError:

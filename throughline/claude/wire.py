@@ -1,12 +1,13 @@
 """Between our words and the wire: request parameters out, replies in."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from throughline.domain.ask import Ask, Document, Reply, StopReason
 from throughline.domain.output import answer_schema
 from throughline.domain.pricing import Usage
 
+_MOST_TOKENS = 1_000_000_000  # no request comes near; larger is not a count
 # Any, throughout this module: request parameters and raw usage are JSON.
 
 
@@ -54,12 +55,14 @@ def reply(
     request_id: str | None,
 ) -> Reply:
     """A paid answer. `blocks` are the text blocks; thinking blocks carry no answer."""
+    read = read_usage(usage)
     return Reply(
         text="".join(blocks),
-        usage=read_usage(usage),
+        usage=read or Usage(),
+        usage_known=read is not None,
         raw_usage=usage,
         stop_reason=_stop_reason(stop_reason),
-        request_id=request_id,
+        request_id=request_id and request_id[:128],
         refusal_category=(stop_details or {}).get("category"),
     )
 
@@ -81,17 +84,23 @@ def message_reply(message: Any, request_id: str | None) -> Reply:  # Any: a GA o
     )
 
 
-def read_usage(raw: dict[str, Any]) -> Usage:
-    """Claude's `usage`; a local server may leave out or null all but the two totals."""
-    creation: dict[str, Any] = raw.get("cache_creation") or {}
+def read_usage(raw: Mapping[str, Any]) -> Usage | None:
+    """Claude's `usage`; None when it cannot be believed, and then the reservation stands as the cost.
+
+    A local server may leave out or null all but the two totals.
+    """
+    creation: Mapping[str, Any] = raw.get("cache_creation") or {}
+    details: Mapping[str, Any] = raw.get("output_tokens_details") or {}
     written = raw.get("cache_creation_input_tokens") or 0
     one_hour = creation.get("ephemeral_1h_input_tokens") or 0
-    details: dict[str, Any] = raw.get("output_tokens_details") or {}
-    return Usage(
-        input_tokens=raw.get("input_tokens") or 0,
-        output_tokens=raw.get("output_tokens") or 0,
-        thinking_tokens=details.get("thinking_tokens") or 0,
-        cache_read_tokens=raw.get("cache_read_input_tokens") or 0,
-        cache_write_5m_tokens=written - one_hour,
-        cache_write_1h_tokens=one_hour,
-    )
+    counts: dict[str, Any] = {
+        "input_tokens": raw.get("input_tokens"),
+        "output_tokens": raw.get("output_tokens"),
+        "thinking_tokens": details.get("thinking_tokens") or 0,
+        "cache_read_tokens": raw.get("cache_read_input_tokens") or 0,
+        "cache_write_1h_tokens": one_hour,
+        "cache_write_5m_tokens": written,
+    }
+    if not all(type(count) is int and 0 <= count <= _MOST_TOKENS for count in counts.values()) or one_hour > written:
+        return None
+    return Usage(**counts | {"cache_write_5m_tokens": written - one_hour})

@@ -63,7 +63,7 @@ class Options:
             model=self.model or chosen.model,
             path=PathChoice(self.path),
             depth=Depth(self.depth),
-            instructions=self.instructions,
+            instructions=self.instructions.encode("utf-8", "replace").decode(),
             effort=chosen.effort,
             budget_usd=_budget(self.budget_usd),
             deadline_s=seconds(self.deadline) if self.deadline else None,
@@ -79,7 +79,7 @@ def main() -> None:
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
-        code = _complain("Interrupted. Nothing is lost: the same command goes on from here.", 130)
+        code = _complain("Interrupted. What is finished is kept; the same command goes on from here.", 130)
     except click.ClickException as error:
         code = _complain(f"{error.format_message()} See: throughline --help", 2)
     except BudgetExceeded as error:

@@ -58,6 +58,12 @@ def outcome(report: JobReport) -> None:
                 f"{attempt.lost_calls} call(s) of the {attempt.path} attempt never got their answer through; they "
                 f"may have cost up to ${attempt.lost_at_most_usd:.4f} more."
             )
+    for attempt in report.attempts:
+        if attempt.open_calls:
+            say(
+                f"{attempt.open_calls} call(s) of the {attempt.path} attempt are open; they may cost up to "
+                f"${attempt.open_at_most_usd:.4f} more. The same run command goes on with them."
+            )
     say(f"Look closer:  throughline show {report.id}")
     if report.published_attempt_id is not None:
         say(f"The output:   throughline export {report.id} -o output.md")

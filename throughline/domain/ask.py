@@ -76,10 +76,14 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A paid answer: text, usage as billed, and why it ended."""
+    """A paid answer: text, usage as billed, and why it ended.
+
+    Without a usage that can be believed (`usage_known`), what was reserved for the call counts as its cost.
+    """
 
     text: str = field(repr=False)
     usage: Usage
+    usage_known: bool = True
     raw_usage: dict[str, Any] = field(repr=False)  # Any: kept in the ledger exactly as returned
     stop_reason: StopReason
     request_id: str | None = None

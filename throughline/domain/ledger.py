@@ -9,6 +9,9 @@
                │          └──> lost      (the answer never reached us: paid perhaps, never knowable)
                └──> abandoned            (never sent)
 
+An answer in hand beats a belief: a lost call whose answer turns up after all is recorded, and an abandoned
+batch whose id turns up is submitted.
+
 A batch's calls stay `intended` until the batch is submitted. A call outside a batch is committed as `sent`
 just before its request leaves. `recorded` means usage, cost and every complete unit are in the ledger.
 """
@@ -44,15 +47,15 @@ BATCH_MOVES: dict[BatchState, frozenset[BatchState]] = {
     BatchState.SUBMITTED: frozenset({BatchState.ENDED}),
     BatchState.ENDED: frozenset({BatchState.INGESTED}),
     BatchState.INGESTED: frozenset(),
-    BatchState.ABANDONED: frozenset(),
+    BatchState.ABANDONED: frozenset({BatchState.SUBMITTED}),
 }
 CALL_MOVES: dict[CallState, frozenset[CallState]] = {
     CallState.INTENDED: frozenset({CallState.SENT, CallState.ABANDONED}),
     CallState.SENT: frozenset({CallState.RECEIVED, CallState.RECORDED, CallState.LOST}),
     CallState.RECEIVED: frozenset({CallState.RECORDED}),
     CallState.RECORDED: frozenset(),
-    CallState.LOST: frozenset(),
-    CallState.ABANDONED: frozenset(),
+    CallState.LOST: frozenset({CallState.RECORDED}),
+    CallState.ABANDONED: frozenset({CallState.SENT}),
 }
 
 

@@ -30,7 +30,11 @@ class CitationCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptReport:
-    """One attempt with everything it used. `lost_calls` have an unknown cost, at most `lost_at_most_usd`."""
+    """One attempt with everything it used.
+
+    `lost_calls` have a cost that nobody can know any more, `open_calls` one that is not known yet; each has
+    its upper end beside it.
+    """
 
     id: AttemptId
     path: Path
@@ -42,6 +46,8 @@ class AttemptReport:
     calls: int
     lost_calls: int
     lost_at_most_usd: Decimal
+    open_calls: int
+    open_at_most_usd: Decimal
     usage: Usage
     wasted_tokens: int
     cost_usd: Decimal
@@ -129,6 +135,8 @@ def _attempt_json(attempt: AttemptReport) -> Mapping[str, Any]:
         "calls": attempt.calls,
         "lost_calls": attempt.lost_calls,
         "lost_at_most_usd": dollars(attempt.lost_at_most_usd),
+        "open_calls": attempt.open_calls,
+        "open_at_most_usd": dollars(attempt.open_at_most_usd),
         "usage": {
             "input_tokens": usage.input_tokens,
             "output_tokens": usage.output_tokens,

@@ -17,6 +17,7 @@ from throughline.domain.job import Kind
 from throughline.domain.output import SHAPES, Closing, OutlineEntry, Unit
 
 _decode = json.JSONDecoder(strict=False).raw_decode  # raw newlines inside strings are harmless here
+_ID_CHARACTERS = 64
 _SPACE = " \t\r\n"
 _OPENING = re.compile(r'\{(?=\s*")')
 _EMPTY = re.compile(r"\{(?=\s*\})")
@@ -162,7 +163,8 @@ def _skip(text: str, at: int) -> int:
 def _named_unit(value: Any) -> str | None:
     """The id that an unusable value carries, if it has one."""
     named: Any = cast("dict[str, Any]", value).get("unit_id") if isinstance(value, dict) else None
-    return named if isinstance(named, str) and named.isprintable() and named else None
+    usable = isinstance(named, str) and 0 < len(named) <= _ID_CHARACTERS and named.isprintable()
+    return named if usable else None
 
 
 def _first_error(error: ValidationError) -> str:

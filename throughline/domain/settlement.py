@@ -9,6 +9,11 @@ from throughline.domain.outline import Outline, OutlineUnit
 from throughline.domain.output import Closing, OutlineEntry, Unit
 from throughline.domain.salvage import Answer, read_answer
 
+MAX_PLANNED_UNITS = 120
+"""A longer outline was not asked for, and each of its units would cost money."""
+_ERRORS = 20
+_ERROR_CHARACTERS = 200  # they are quoted in the next prompt
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -59,7 +64,9 @@ def settle(reply: Reply, kind: Kind, wanted: Wanted) -> Settlement:
 def planned_outline(answer: Answer) -> Outline | None:
     """The outline that the answer planned, if it is complete and its ids are unique."""
     ids = [entry.id for entry in answer.outline]
-    if not answer.outline_complete or len(set(ids)) != len(ids):
+    if not answer.outline_complete or len(set(ids)) != len(ids) or len(ids) > MAX_PLANNED_UNITS:
+        return None
+    if any(len(entry.id) > 64 or len(entry.heading) > 300 for entry in answer.outline):
         return None
     return Outline(
         units=tuple(
@@ -76,10 +83,10 @@ def _errors(answer: Answer, outline: Outline | None, asked: frozenset[str]) -> t
         if defect.unit_id not in delivered
     ]
     if outline is None:
-        errors.append("`outline` is missing, incomplete or has the same id twice")
+        errors.append("`outline` is missing, incomplete, too long or has the same id twice")
     elif strangers := sorted(delivered - asked):
         errors.append(f"units that were not asked for: {', '.join(strangers)}")
-    return tuple(dict.fromkeys(errors))
+    return tuple(dict.fromkeys(error[:_ERROR_CHARACTERS] for error in errors[:_ERRORS]))
 
 
 def _length(outline: Outline | None, units: Sequence[Unit], closing: Closing | None, answer: Answer) -> int:
