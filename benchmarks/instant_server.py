@@ -107,6 +107,9 @@ def respond(method: str, path: str, host: str, body: bytes) -> tuple[str, bytes]
         batch_id = f"msgbatch_{len(_batches)}"
         _batches[batch_id] = json.loads(body)["requests"]
         return "application/json", json.dumps(batch(batch_id, host)).encode()
+    if path.startswith("/v1/models/"):
+        known = {"id": path.split("/")[3], "type": "model", "display_name": "", "created_at": "2026-01-01T00:00:00Z"}
+        return "application/json", json.dumps(known | {"capabilities": None, "max_tokens": None}).encode()
     if route == "/batches":
         page: dict[str, Any] = {"data": [], "has_more": False, "first_id": None, "last_id": None}
         return "application/json", json.dumps(page).encode()

@@ -82,6 +82,8 @@ async def _endpoint(model: Model) -> Endpoint:
     try:
         known = await rt.claude.model(model.id)
     except NotFound:
+        if not rt.claude.is_official:
+            return offered  # a gateway may pass batches on and have no list of models
         raise BadInput(f"The key cannot use {model.id} at {offered.host}. Choose another --model.") from None
     return replace(offered, structured_outputs=known.structured_outputs)
 

@@ -215,7 +215,7 @@ def test_a_job_that_failed_exits_with_4_and_the_same_command_goes_on(with_key: S
     assert (done.code, done.object["job_id"]) == (0, failed.object["job_id"])
 
 
-def test_an_interrupted_run_says_that_nothing_is_lost_and_goes_on(with_key: Shell, simulator: Simulator):
+def test_an_interrupted_run_says_what_is_kept_and_goes_on(with_key: Shell, simulator: Simulator):
     book(with_key.folder, 3)
     command = (*RUN, "--path", "single_pass", "--json")
     simulator.faults("item", "slow", seconds=1.5)
@@ -233,7 +233,7 @@ def test_an_interrupted_run_says_that_nothing_is_lost_and_goes_on(with_key: Shel
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=20)
     assert (process.returncode, stdout) == (130, "")
-    assert stderr.strip() == "throughline: Interrupted. Nothing is lost: the same command goes on from here."
+    assert stderr.strip() == "throughline: Interrupted. What is finished is kept; the same command goes on from here."
     done = with_key.throughline(*command)
     assert (done.code, done.object["status"]) == (0, "done")
     assert len(simulator.requests("POST")) == 1

@@ -57,6 +57,11 @@ class Claude:
         self._patience = patience
         self.host = _host(str(sdk.base_url))
 
+    @property
+    def is_official(self) -> bool:
+        """Whether this is the Claude API itself, not a gateway or a stand-in."""
+        return self.host == OFFICIAL_HOST
+
     async def __aenter__(self) -> "Claude":
         return self
 
@@ -229,7 +234,7 @@ class Claude:
         try:
             await patiently(question, replace(self._patience, tries=_PROBE_TRIES))
         except Rejected:
-            if self.host == OFFICIAL_HOST:
+            if self.is_official:
                 raise
             return False
         except AccessRefused:
@@ -279,10 +284,10 @@ def _remote(found: Any) -> RemoteBatch:  # Any: a GA or a beta batch
 
 
 def _remote_model(found: Any) -> RemoteModel:  # Any: a model with nullable limits and capabilities
-    offered = found.capabilities.structured_outputs if found.capabilities is not None else None
+    offered = getattr(found.capabilities, "structured_outputs", None)
     return RemoteModel(
         id=found.id,
-        context_tokens=found.max_input_tokens,
+        context_tokens=getattr(found, "max_input_tokens", None),
         output_tokens=found.max_tokens,
         structured_outputs=offered is None or bool(offered.supported),
     )
