@@ -233,7 +233,10 @@ def test_an_interrupted_run_says_what_is_kept_and_goes_on(with_key: Shell, simul
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=20)
     assert (process.returncode, stdout) == (130, "")
-    assert stderr.strip() == "throughline: Interrupted. What is finished is kept; the same command goes on from here."
+    assert (
+        stderr.strip()
+        == "throughline: Interrupted. The same command goes on from here; a call that was open may be paid again."
+    )
     done = with_key.throughline(*command)
     assert (done.code, done.object["status"]) == (0, "done")
     assert len(simulator.requests("POST")) == 1

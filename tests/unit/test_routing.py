@@ -438,3 +438,10 @@ def test_the_same_case_has_the_same_plan(of: Case):
 def test_a_possible_single_pass_stays_below_its_cap_nine_times_in_ten(of: Case):
     single = make_plan(of).single_pass
     assert not single.feasible or single.truncation_chance <= 0.101
+
+
+def test_both_paths_need_a_budget_for_both():
+    with pytest.raises(
+        BudgetExceeded, match=r"^Both paths together are expected to cost \$\d+\.\d{4}, the budget is \$5"
+    ):
+        make_plan(case(**LARGE, path=PathChoice.BOTH, budget_usd=Decimal(5)))

@@ -7,7 +7,6 @@ import asyncio
 import json
 import logging
 import os
-import subprocess
 import sys
 import uuid
 from collections.abc import AsyncGenerator, Callable
@@ -79,7 +78,9 @@ def main() -> None:
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
-        code = _complain("Interrupted. What is finished is kept; the same command goes on from here.", 130)
+        code = _complain(
+            "Interrupted. The same command goes on from here; a call that was open may be paid again.", 130
+        )
     except click.ClickException as error:
         code = _complain(f"{error.format_message()} See: throughline --help", 2)
     except BudgetExceeded as error:
@@ -299,9 +300,9 @@ async def _upgrade() -> int:
 
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def simulator(arguments: tuple[str, ...]) -> int:
+def simulator(arguments: tuple[str, ...]) -> None:
     """Start the local stand-in for the Claude API; --help shows its options."""
-    return subprocess.run([sys.executable, "-m", "simulator", *arguments], check=False).returncode
+    os.execv(sys.executable, [sys.executable, "-m", "simulator", *arguments])  # one process: a signal ends it
 
 
 @asynccontextmanager

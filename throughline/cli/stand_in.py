@@ -18,7 +18,10 @@ def simulator(state_file: Path) -> Generator[str]:
         raise BadInput(
             "The simulator is not installed with the service. Run the command from a checkout of the source."
         )
-    state_file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        state_file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{state_file.parent} cannot be made: {error.strerror}. Run from a folder of yours.") from error
     command = [sys.executable, "-m", "simulator", "--exit-with-stdin", "--batch-seconds", "1", "--no-request-log"]
     process = subprocess.Popen(
         [*command, "--state", str(state_file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
