@@ -114,9 +114,9 @@ async def batch_raw(url: str, asks: Sequence[Ask]) -> None:
 async def batch_ours(jobs: Sequence[JobId]) -> None:
     """One batch of every job's single pass: intents, submission, wait, ingestion, rows."""
     attempts = [await single_pass.begin_single_pass(job, Role.PRIMARY) for job in jobs]
-    batch_id = await batches.submit([single_pass.intent_of(attempt) for attempt in attempts])
-    await batches.wait(batch_id)
-    await batches.ingest(batch_id, single_pass.save_result)
+    submission = await batches.submit([single_pass.intent_of(attempt) for attempt in attempts])
+    await batches.wait(submission.batch_id)
+    await batches.ingest(submission.batch_id, single_pass.save_result)
 
 
 def whole_asks(jobs: Sequence[JobId]) -> list[Ask]:

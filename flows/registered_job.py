@@ -1,22 +1,21 @@
-"""The life of a job: plan, run the chosen path or both, check, conclude."""
+"""Carry out a job that is in the ledger, suspended while its batch is on its way."""
 
-import asyncio
+from datetime import timedelta
 
 from prefect import flow
+from prefect.flow_runs import asuspend_flow_run
 
-from storage.attempts import Attempt
-from tasks import leasing, runtime
-from tasks.artifacts import progress_shown, publish_plan, publish_result
-from tasks.chain import run_chain
-from tasks.checking import check_attempt
-from tasks.conclusion import conclude, fail, require_same_world, start
-from tasks.planning import load_plan
-from tasks.single_pass import begin_single_pass, ingest_single_pass, submit_single_pass, wait_for_batch
-from throughline.domain.job import AttemptStatus, JobId, Path, Role
-from throughline.domain.plan import Plan
+from storage import jobs, queue
+from tasks import runtime
+from tasks.job_life import carry_out, finished
+from tasks.saving import read, saved
+from tasks.step import flow_run_id
+from throughline.domain.job import JobId
 from throughline.domain.report import JobReport, to_json
-from throughline.errors import JobBusy, ThroughlineError
 from throughline.failpoints import Failpoint, reach
+from throughline.settings import BatchWait
+
+_LONGEST_SUSPENSION = timedelta(hours=30)  # a batch ends within 24 hours; the rest is margin
 
 
 @flow(name="registered-job", flow_run_name="{job_id}", persist_result=False)
@@ -27,69 +26,20 @@ async def registered_job(job_id: JobId) -> dict[str, object]:
         job_id: The job's id, as `throughline list` shows it.
     """
     async with runtime.opened():
-        return to_json(await carry_out(job_id))
+        return to_json(await to_its_end(job_id))
 
 
-async def carry_out(job_id: JobId) -> JobReport:
-    """Everything that happens to a registered job. Safe to call again: what is done stays done."""
-    async with leasing.held(job_id):
-        return await _carry_out(job_id)
-
-
-async def _carry_out(job_id: JobId) -> JobReport:
-    try:
-        await require_same_world(job_id)
-        plan = await load_plan(job_id)
-        await publish_plan(job_id, plan)
-        await start(job_id)
-        reach(Failpoint.JOB_STARTED)
-        async with progress_shown(job_id, plan):
-            await run_paths(job_id, plan)
-    except JobBusy:
-        raise  # whoever took it over says how it ends
-    except ThroughlineError as error:
-        await fail(job_id, error)
-        raise
-    reach(Failpoint.BEFORE_CONCLUDE)
-    report = await conclude(job_id)
-    reach(Failpoint.AFTER_CONCLUDE)
-    await publish_result(report)
+async def to_its_end(job_id: JobId) -> JobReport:
+    """Carry the job out, suspending this flow run while a batch is on its way where that is wanted."""
+    run_id = flow_run_id()
+    if run_id is None or runtime.current().settings.batch_wait is BatchWait.POLL:
+        return await finished(job_id)
+    await saved(lambda tx: jobs.belongs_to(tx, job_id, run_id))
+    suspensions = 0
+    while (report := await carry_out(job_id, hold=False)) is None:
+        # A resumed run begins anew: keys that have fired are passed over, and the ledger is asked each time.
+        while await read(lambda tx: queue.has_open_batch(tx, job_id)):
+            suspensions += 1
+            reach(Failpoint.BEFORE_SUSPEND)
+            await asuspend_flow_run(timeout=int(_LONGEST_SUSPENSION.total_seconds()), key=f"batch-{suspensions}")
     return report
-
-
-async def run_paths(job_id: JobId, plan: Plan) -> None:
-    """The chosen path or both, side by side. One that fails lets the other bring in what it has paid for."""
-    running = (run_path(job_id, path, role) for path, role in paths(plan))
-    for outcome in await asyncio.gather(*running, return_exceptions=True):
-        if outcome is not None:
-            raise outcome
-
-
-def paths(plan: Plan) -> list[tuple[Path, Role]]:
-    """The paths to run, the chosen one as primary."""
-    chosen = [(plan.chosen, Role.PRIMARY)]
-    others = [(path, Role.COMPARISON) for path in Path if path is not plan.chosen]
-    return chosen + (others if plan.run_both else [])
-
-
-async def run_path(job_id: JobId, path: Path, role: Role) -> None:
-    """One path to its end; a single pass that comes back short is completed by the chain."""
-    match path:
-        case Path.CHUNKED:
-            attempt = await run_chain(job_id, role)
-        case Path.SINGLE_PASS:
-            attempt = await single_pass(job_id, role)
-            if attempt.status is not AttemptStatus.COMPLETE:
-                await check_attempt(attempt.id)
-                attempt = await run_chain(job_id, Role.FALLBACK, continues=attempt.id)
-    reach(Failpoint.BEFORE_CHECK)
-    await check_attempt(attempt.id)
-
-
-async def single_pass(job_id: JobId, role: Role) -> Attempt:
-    """Submit, wait, ingest; an item that brought nothing is submitted once more."""
-    attempt = await begin_single_pass(job_id, role)
-    while (batch_id := await submit_single_pass(attempt.id)) is not None:
-        await wait_for_batch(batch_id)
-        await ingest_single_pass(attempt.id, batch_id)
-    return await begin_single_pass(job_id, role)

@@ -12,6 +12,7 @@ from storage.engine import Tx, insert_new
 from storage.tables import attempts, calibration, units
 from throughline.domain import outline as outlines
 from throughline.domain.job import AttemptId, AttemptStatus, CallId, JobId, JobSpec, Kind, Path, Role
+from throughline.domain.ledger import ATTEMPT_MOVES, IllegalMove, sources
 from throughline.domain.outline import Outline
 from throughline.domain.output import SHAPES, Closing, Unit
 from throughline.domain.sizing import OutputSize
@@ -102,6 +103,11 @@ def save_units(tx: Tx, attempt_id: AttemptId, call_id: CallId, written: Sequence
         )
 
 
+def drop_units(tx: Tx, call_id: CallId) -> None:
+    """Take back the units of an answer that was refused after all: partial text of a refusal is never used."""
+    tx.execute(delete(units).where(units.c.call_id == call_id))
+
+
 def save_closing(tx: Tx, attempt_id: AttemptId, closing: Closing) -> None:
     """The closing of this attempt's output."""
     data = closing.model_dump(mode="json")
@@ -138,12 +144,14 @@ def finish(
     stop_reason: str | None = None,
     reason: str | None = None,
 ) -> None:
-    """The attempt ended that way. A finished attempt stays as it is."""
-    tx.execute(
+    """The attempt ended that way; once ended it stays as it is, and another end raises `IllegalMove`."""
+    moved = tx.execute(
         update(attempts)
-        .where(attempts.c.id == attempt_id, attempts.c.status == AttemptStatus.RUNNING)
+        .where(attempts.c.id == attempt_id, attempts.c.status.in_(sources(ATTEMPT_MOVES, status)))
         .values(status=status, stop_reason=stop_reason, reason=reason, finished_at=now)
     )
+    if moved.rowcount == 0 and (found := get(tx, attempt_id).status) is not status:
+        raise IllegalMove(f"Attempt {attempt_id} cannot go from {found} to {status}.")
 
 
 def save_calibration(

@@ -7,11 +7,10 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 
 from storage import ids
-from storage.calls import IllegalMove
 from storage.engine import Tx
 from storage.tables import batches, calls
 from throughline.domain.job import AttemptId, BatchId, CallId
-from throughline.domain.ledger import BatchState, batch_sources
+from throughline.domain.ledger import BatchState, IllegalMove, batch_sources, is_past
 
 _TIMES = {
     BatchState.SUBMITTED: batches.c.submitted_at,
@@ -28,11 +27,13 @@ class Batch:
     state: BatchState
     remote_id: str | None
     host: str
+    key_fingerprint: str
+    simulated: bool
     request_count: int
     intended_at: datetime
 
 
-def intend(tx: Tx, *, host: str, request_count: int, simulated: bool, now: datetime) -> BatchId:
+def intend(tx: Tx, *, host: str, key_fingerprint: str, request_count: int, simulated: bool, now: datetime) -> BatchId:
     """Commit to a submission before its POST."""
     batch_id = BatchId(ids.new_id())
     tx.execute(
@@ -40,6 +41,7 @@ def intend(tx: Tx, *, host: str, request_count: int, simulated: bool, now: datet
             id=batch_id,
             state=BatchState.INTENDED,
             host=host,
+            key_fingerprint=key_fingerprint,
             request_count=request_count,
             simulated=simulated,
             intended_at=now,
@@ -57,7 +59,7 @@ def move(
     remote_id: str | None = None,
     note: str | None = None,
 ) -> None:
-    """Take the batch to its next state; to be in it already is fine, another way raises `IllegalMove`."""
+    """Take the batch to its next state; to be there or further is fine, any other way raises `IllegalMove`."""
     values: dict[str, Any] = {"state": target}
     if target in _TIMES:
         values[_TIMES[target].name] = now
@@ -70,8 +72,14 @@ def move(
     )
     if moved.rowcount == 0:
         found = get(tx, batch_id)
-        if found.state is not target or remote_id not in (None, found.remote_id):
+        there = found.state is target or is_past(found.state, target)
+        if not there or remote_id not in (None, found.remote_id):
             raise IllegalMove(f"Batch {batch_id} ({found.remote_id}) cannot go from {found.state} to {target}.")
+
+
+def set_request_count(tx: Tx, batch_id: BatchId, request_count: int) -> None:
+    """How many requests the batch has after all: the API is asked for a batch of exactly that many."""
+    tx.execute(update(batches).where(batches.c.id == batch_id).values(request_count=request_count))
 
 
 def get(tx: Tx, batch_id: BatchId) -> Batch:
@@ -113,6 +121,8 @@ def _batch(row: Row[Any]) -> Batch:  # Any: a row's columns are known to the tab
         state=BatchState(row.state),
         remote_id=row.remote_id,
         host=row.host,
+        key_fingerprint=row.key_fingerprint,
+        simulated=row.simulated,
         request_count=row.request_count,
         intended_at=row.intended_at,
     )

@@ -16,22 +16,17 @@ from sqlalchemy import ColumnElement, Row, bindparam, case, func, insert, select
 
 from storage import ids
 from storage.engine import Tx
-from storage.tables import calls, jobs
+from storage.tables import calls, jobs, units
 from throughline.domain.ask import Ask, Reply
 from throughline.domain.chain import Link
 from throughline.domain.job import AttemptId, BatchId, CallId, JobId
-from throughline.domain.ledger import CallState, call_sources
+from throughline.domain.ledger import CallState, IllegalMove, call_sources
 from throughline.domain.pricing import Price
-from throughline.errors import ThroughlineError
 
 _LINK = TypeAdapter(Link)
 _BUDGET_LOCK = 7_266_143  # any constant: one advisory lock for the day's budget on PostgreSQL
 
 _SETTLE = update(calls).where(calls.c.id == bindparam("call"), calls.c.state.in_(call_sources(CallState.RECORDED)))
-
-
-class IllegalMove(ThroughlineError):
-    """The ledger refuses a step that its state machine does not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,26 +177,32 @@ def record_unanswered(tx: Tx, call_id: CallId, *, outcome: str, error: str, now:
         _must_be(tx, call_id, CallState.RECORDED)
 
 
+def mark_received(tx: Tx, call_id: CallId) -> None:
+    """The first complete units of a streamed answer are saved; the rest is still to come."""
+    receivable = calls.c.state.in_(call_sources(CallState.RECEIVED))
+    tx.execute(update(calls).where(calls.c.id == call_id, receivable).values(state=CallState.RECEIVED))
+
+
 def lose(tx: Tx, attempt_id: AttemptId) -> int:
-    """Mark the attempt's sent calls outside a batch as lost: their process died before the answer came."""
-    moved = tx.execute(
-        update(calls)
-        .where(
-            calls.c.attempt_id == attempt_id,
-            calls.c.batch_id.is_(None),
-            calls.c.state.in_(call_sources(CallState.LOST)),
-        )
-        .values(state=CallState.LOST, errors=["the answer never arrived"], delivered=[])
+    """Mark the attempt's open calls outside a batch as lost: their process died before the whole answer came."""
+    open_ones = select(calls.c.id).where(
+        calls.c.attempt_id == attempt_id,
+        calls.c.batch_id.is_(None),
+        calls.c.state.in_(call_sources(CallState.LOST)),
     )
-    return moved.rowcount
+    lost = [CallId(call_id) for call_id in tx.execute(open_ones).scalars()]
+    for call_id in lost:
+        lose_one(tx, call_id, "the answer never arrived as a whole")
+    return len(lost)
 
 
 def lose_one(tx: Tx, call_id: CallId, error: str) -> None:
-    """Mark one sent call as lost: its answer broke off and its cost was not told."""
+    """Mark one open call as lost: its answer broke off and its cost was not told. Saved units stay delivered."""
+    saved = list(tx.execute(select(units.c.unit_id).where(units.c.call_id == call_id).order_by(units.c.id)).scalars())
     tx.execute(
         update(calls)
         .where(calls.c.id == call_id, calls.c.state.in_(call_sources(CallState.LOST)))
-        .values(state=CallState.LOST, errors=[error], delivered=[])
+        .values(state=CallState.LOST, errors=[error], delivered=saved)
     )
 
 

@@ -13,6 +13,8 @@ from storage.tables import job_sources, jobs, plans, sources
 from throughline.domain import outline as outlines
 from throughline.domain import plan as planning
 from throughline.domain.job import AttemptId, JobId, JobSpec, JobStatus
+from throughline.domain.ledger import JOB_MOVES, IllegalMove
+from throughline.domain.ledger import sources as sources_of
 from throughline.domain.outline import Outline
 from throughline.domain.plan import Plan
 from throughline.domain.source import Format, Source
@@ -151,10 +153,24 @@ def save_spec(tx: Tx, job_id: JobId, spec: JobSpec) -> None:
 
 
 def set_status(tx: Tx, job_id: JobId, status: JobStatus, *, reason: str | None = None, now: datetime) -> None:
-    """Where the job stands now, and why. What is done stays done."""
-    open_job = (jobs.c.id == job_id) & (jobs.c.status != JobStatus.DONE)
+    """Move the job, and say why. To be there already is fine; any other way raises `IllegalMove`."""
+    movable = (jobs.c.id == job_id) & jobs.c.status.in_((status, *sources_of(JOB_MOVES, status)))
     finished_at = now if status in ENDED else None
-    tx.execute(update(jobs).where(open_job).values(status=status, reason=reason, finished_at=finished_at))
+    moved = tx.execute(update(jobs).where(movable).values(status=status, reason=reason, finished_at=finished_at))
+    if moved.rowcount == 0:
+        raise IllegalMove(f"Job {job_id} cannot go from {get(tx, job_id).status} to {status}.")
+
+
+def belongs_to(tx: Tx, job_id: JobId, flow_run_id: str | None) -> None:
+    """Remember the flow run that carries this job out; None when no flow run does."""
+    tx.execute(update(jobs).where(jobs.c.id == job_id).values(flow_run_id=flow_run_id))
+
+
+def of_flow_run(tx: Tx, flow_run_id: str) -> JobId | None:
+    """The job that this flow run carries out: a resumed run begins anew and must find it, not make another."""
+    query = select(jobs.c.id).where(jobs.c.flow_run_id == flow_run_id).order_by(jobs.c.id.desc()).limit(1)
+    found = tx.execute(query).scalar_one_or_none()
+    return None if found is None else JobId(found)
 
 
 def publish(tx: Tx, job_id: JobId, attempt_id: AttemptId) -> None:

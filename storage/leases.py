@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import or_, select, update
 
 from storage.engine import Tx
-from storage.tables import jobs
-from throughline.domain.job import JobId
+from storage.tables import calls, jobs
+from throughline.domain.job import BatchId, JobId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +39,21 @@ def acquire(
     return taken.rowcount == 1
 
 
-def renew(tx: Tx, job_id: JobId, *, owner: str, until: datetime) -> bool:
-    """Hold the job longer; False when it was taken over."""
-    mine = (jobs.c.id == job_id) & (jobs.c.lease_owner == owner)
-    return tx.execute(update(jobs).where(mine).values(lease_until=until)).rowcount == 1
+def renew(tx: Tx, *, owner: str, until: datetime) -> int:
+    """Hold everything longer that this owner still holds; says how many jobs that are."""
+    return tx.execute(update(jobs).where(jobs.c.lease_owner == owner).values(lease_until=until)).rowcount
+
+
+def take_away(tx: Tx, job_id: JobId) -> None:
+    """End whatever lease the job is under: its owner finds out before it spends anything more."""
+    tx.execute(update(jobs).where(jobs.c.id == job_id).values(lease_owner=None, lease_until=None))
+
+
+def holds_batch(tx: Tx, batch_id: BatchId, *, owner: str) -> bool:
+    """Whether every job with a request in that batch is held by this owner."""
+    others = or_(jobs.c.lease_owner.is_(None), jobs.c.lease_owner != owner)
+    query = select(calls.c.id).join(jobs, jobs.c.id == calls.c.job_id).where(calls.c.batch_id == batch_id, others)
+    return tx.execute(query.limit(1)).first() is None
 
 
 def release(tx: Tx, job_id: JobId, *, owner: str) -> None:

@@ -71,6 +71,7 @@ jobs = Table(
     Column("published_attempt_id", String(36)),
     Column("lease_owner", String(320)),
     Column("lease_until", UtcDateTime),
+    Column("flow_run_id", String(36), index=True),  # the flow run that carries this job out
     Column("created_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
 )
@@ -120,6 +121,7 @@ batches = Table(
     Column("state", String(16), nullable=False, index=True),
     Column("remote_id", String(64), unique=True),
     Column("host", String(255), nullable=False),
+    Column("key_fingerprint", String(16), nullable=False),
     Column("request_count", Integer, nullable=False),
     Column("simulated", Boolean, nullable=False),
     Column("intended_at", UtcDateTime, nullable=False),

@@ -9,21 +9,33 @@ No function here posts a batch while one that it may have posted before can stil
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from storage import batches, calls
 from storage.batches import Batch
-from storage.engine import Tx, reading, transaction
-from tasks import runtime
+from storage.engine import Tx
+from tasks import leasing, runtime
+from tasks.saving import read, saved
 from throughline.claude.patience import patiently
 from throughline.domain.ask import Ask, ItemResult, Reply
-from throughline.domain.job import BatchId, CallId
+from throughline.domain.job import BatchId, CallId, JobId
 from throughline.domain.ledger import BatchState
-from throughline.errors import Ambiguous, BadInput, Retryable, ThroughlineError
+from throughline.errors import (
+    AccessRefused,
+    Ambiguous,
+    BadInput,
+    BatchUnknown,
+    BudgetExceeded,
+    JobBusy,
+    NotFound,
+    Retryable,
+    ThroughlineError,
+)
 from throughline.failpoints import Failpoint, reach
 
 if TYPE_CHECKING:
@@ -34,77 +46,202 @@ _CLOCK_SKEW = timedelta(hours=24)  # custom ids decide; the time only bounds the
 _FIRST_POLL_S = 1.0
 _GROUP_ITEMS = 32
 _GROUP_CHARACTERS = 4_000_000
+_INTENTS_A_COMMIT = 200  # so that other writers get their turn
 
 
-Intend = Callable[[Tx, BatchId], tuple[CallId, Ask]]
-"""Writes down the intent of one request, and returns the request as it may be sent."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """One request of a job: `write` puts it into the ledger and returns it as it may be sent."""
+
+    job_id: JobId
+    write: Callable[[Tx, BatchId], tuple[CallId, Ask]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A batch that was posted, and the jobs that are not in it, each with the reason."""
+
+    batch_id: BatchId
+    left_out: tuple[tuple[JobId, ThroughlineError], ...]
+
+
 Save = Callable[[Tx, ItemResult], None]
 """Settles one result; called again with the same result it does nothing."""
 
 
-async def submit(intents: Sequence[Intend]) -> BatchId:
-    """Submit these requests as one batch, exactly once. The intent is committed before the POST."""
+async def submit(intents: Sequence[Intent]) -> Submission:
+    """Submit these requests as one batch, exactly once. Every intent is committed before the POST.
+
+    A job that was taken over meanwhile, or whose budget is spent, is left out and harms no other.
+    """
     rt = runtime.current()
     reach(Failpoint.BATCH_BEFORE_INTENT)
-    with transaction(rt.engine) as tx:
-        batch_id = batches.intend(
-            tx,
-            host=rt.claude.host,
-            request_count=len(intents),
-            simulated=rt.simulated,
-            now=runtime.now(),
-        )
-        requests = [intend(tx, batch_id) for intend in intents]
+    batch_id = await saved(lambda tx: _intend_batch(tx, len(intents)))
+    requests: list[tuple[CallId, Ask]] = []
+    left_out: list[tuple[JobId, ThroughlineError]] = []
+    for start in range(0, len(intents), _INTENTS_A_COMMIT):
+        group = intents[start : start + _INTENTS_A_COMMIT]
+        written, refused = await saved(lambda tx, group=group: _write(tx, group, batch_id))
+        requests += written
+        left_out += refused
+    if left_out:
+        await saved(lambda tx: batches.set_request_count(tx, batch_id, len(requests)))
     reach(Failpoint.BATCH_AFTER_INTENT)
+    submission = Submission(batch_id=batch_id, left_out=tuple(left_out))
+    if not requests:
+        await _abandon(batch_id, note="nothing was left to send")
+        return submission
+
+    async def post() -> str:
+        # Waiting for a busy API may take minutes: a worker that lost its jobs meanwhile must not post any more.
+        await saved(lambda tx: _still_ours(tx, batch_id))
+        return await rt.claude.create_batch(requests)
+
     try:
         # Only a refusal with a status is asked again: it proves that nothing was accepted.
-        post = partial(rt.claude.create_batch, requests)
         remote_id = await patiently(post, runtime.patience(rt.settings))
     except Ambiguous as error:
         logger.warning("batch in doubt batch_id=%s reason=%s", batch_id, error)
-        _move(batch_id, BatchState.UNKNOWN, note=str(error))
+        await _move(batch_id, BatchState.UNKNOWN, note=str(error))
     except ThroughlineError as error:
-        _abandon(batch_id, note=str(error))
+        await _abandon(batch_id, note=str(error))
         raise
     else:
         reach(Failpoint.BATCH_AFTER_POST)
-        _submitted(batch_id, remote_id)
+        await _submitted(batch_id, remote_id)
         reach(Failpoint.BATCH_AFTER_SUBMITTED)
-    return batch_id
+    return submission
+
+
+def _intend_batch(tx: Tx, request_count: int) -> BatchId:
+    rt = runtime.current()
+    return batches.intend(
+        tx,
+        host=rt.claude.host,
+        key_fingerprint=rt.claude.key_fingerprint,
+        request_count=request_count,
+        simulated=rt.simulated,
+        now=runtime.now(),
+    )
+
+
+def _write(
+    tx: Tx, intents: Sequence[Intent], batch_id: BatchId
+) -> tuple[list[tuple[CallId, Ask]], list[tuple[JobId, ThroughlineError]]]:
+    written: list[tuple[CallId, Ask]] = []
+    refused: list[tuple[JobId, ThroughlineError]] = []
+    for intent in intents:
+        try:
+            written.append(intent.write(tx, batch_id))
+        except (BudgetExceeded, JobBusy) as error:
+            refused.append((intent.job_id, error))
+    return written, refused
+
+
+def _still_ours(tx: Tx, batch_id: BatchId) -> None:
+    """Raise `JobBusy` if another worker has taken the batch for lost, or holds one of its jobs."""
+    if (state := batches.get(tx, batch_id).state) is not BatchState.INTENDED:
+        raise JobBusy(f"Batch {batch_id} was settled as {state} by another process; this process does not send it.")
+    leasing.require_batch(tx, batch_id)
 
 
 async def settle_doubt(batch_id: BatchId) -> bool:
     """Whether the batch exists. A batch in doubt is looked for until that is known, and adopted if found."""
-    batch = load(batch_id)
-    if batch.state not in (BatchState.INTENDED, BatchState.UNKNOWN):
-        return batch.state is not BatchState.ABANDONED
-    host = runtime.current().claude.host
-    if batch.host != host:
+    rt = runtime.current()
+    looked = 0
+    while True:
+        batch = await load(batch_id)
+        if batch.state not in (BatchState.INTENDED, BatchState.UNKNOWN):
+            return batch.state is not BatchState.ABANDONED
+        found = await look(batch)
+        if found is None:
+            await asyncio.sleep(min(_FIRST_POLL_S, rt.settings.batch_poll_s))
+            continue
+        if not found:
+            looked += 1
+            if looked < 2:  # one more look: a request that was under way may still be accepted
+                await asyncio.sleep(rt.settings.batch_settle_s)
+                continue
+        await conclude_doubt(batch, found)
+
+
+async def conclude_doubt(batch: Batch, remote_id: str) -> None:
+    """Adopt what was found, or, for an empty id, put down that the batch was never accepted."""
+    if remote_id:
+        logger.info("batch adopted batch_id=%s remote_id=%s", batch.id, remote_id)
+        await _submitted(batch.id, remote_id)
+    else:
+        _require_the_same_key(batch)
+        await _abandon(batch.id, note="not found by listing: it was never accepted")
+
+
+async def look(batch: Batch) -> str | None:
+    """The id of the remote batch that holds our requests, "" if there is none, None if one may yet prove to."""
+    rt = runtime.current()
+    if batch.host != rt.claude.host:
         raise BadInput(
-            f"A batch of this job may have been sent to {batch.host}, and now {host} is configured. Run the job with "
-            "the endpoint and key that it began with, so that the batch is found and not paid twice."
+            f"A batch of this job may have been sent to {batch.host}, and now {rt.claude.host} is configured. Run the "
+            "job with the endpoint and key that it began with, so that the batch is found and not paid twice."
         )
-    remote_id = await _find(batch)
-    if remote_id is None:
-        _abandon(batch_id, note="not found by listing: it was never accepted")
-        return False
-    logger.info("batch adopted batch_id=%s remote_id=%s", batch_id, remote_id)
-    _submitted(batch_id, remote_id)
-    return True
+    running = False
+    for candidate in await _candidates(batch):
+        if not candidate.ended:
+            running = True
+        elif await _is_ours(batch, candidate):
+            return candidate.id
+    return None if running else ""
+
+
+def _require_the_same_key(batch: Batch) -> None:
+    """Another key may belong to another workspace, whose listing proves nothing."""
+    if batch.key_fingerprint not in ("", runtime.current().claude.key_fingerprint):
+        raise BadInput(
+            "A batch of this job may have been sent with another API key, and this one does not list it. Run the job "
+            "once with the key that it began with, so that the batch is found and not paid twice."
+        )
 
 
 async def wait(batch_id: BatchId) -> None:
-    """Poll until the batch has ended, with growing pauses up to the setting."""
-    rt = runtime.current()
-    pause_s = min(_FIRST_POLL_S, rt.settings.batch_poll_s)
-    while (batch := load(batch_id)).state is BatchState.SUBMITTED:
-        reach(Failpoint.BATCH_POLLING)
-        if (await rt.claude.batch(_remote_id(batch))).ended:
-            _move(batch_id, BatchState.ENDED)
-            reach(Failpoint.BATCH_AFTER_ENDED)
-            return
+    """Poll until the batch has ended, with growing pauses up to the setting, through any outage.
+
+    Raises `BatchUnknown` when the API denies for long to know the batch. It is never sent again for that.
+    """
+    settings = runtime.current().settings
+    pause_s = min(_FIRST_POLL_S, settings.batch_poll_s)
+    denied_since: float | None = None
+    while True:
+        try:
+            if await has_ended(batch_id):
+                return
+            denied_since = None
+        except BatchUnknown:
+            denied_since = denied_since or time.monotonic()
+            if time.monotonic() - denied_since > settings.batch_unknown_s:
+                raise
         await asyncio.sleep(pause_s)
-        pause_s = min(pause_s * 1.5, rt.settings.batch_poll_s)
+        pause_s = min(pause_s * 1.5, settings.batch_poll_s)
+
+
+async def has_ended(batch_id: BatchId) -> bool:
+    """Ask once whether the batch has ended, and put it down. An API that does not answer is no news."""
+    batch = await load(batch_id)
+    if batch.state is not BatchState.SUBMITTED:
+        return True
+    reach(Failpoint.BATCH_POLLING)
+    try:
+        remote = await runtime.current().claude.batch(_remote_id(batch))
+    except Retryable as error:
+        if isinstance(error.__cause__, NotFound):
+            raise BatchUnknown(
+                f"The API does not know batch {batch.remote_id} at the moment. It stays what it is, submitted and "
+                "perhaps paid; nothing is sent again. Try later, and ask Anthropic's support if this lasts."
+            ) from error
+        logger.warning("no news of the batch batch_id=%s reason=%s", batch_id, error)
+        return False
+    if remote.ended:
+        await _move(batch_id, BatchState.ENDED)
+        reach(Failpoint.BATCH_AFTER_ENDED)
+    return remote.ended
 
 
 async def ingest(batch_id: BatchId, save: Save) -> None:
@@ -112,45 +249,54 @@ async def ingest(batch_id: BatchId, save: Save) -> None:
 
     Reading costs nothing and saving twice changes nothing, so a broken reading is simply begun again.
     """
+    last = False
+
+    async def once() -> None:
+        await _ingest_once(batch_id, save, is_last=last)
+
     try:
-        await patiently(partial(_ingest_once, batch_id, save), runtime.patience(runtime.current().settings))
+        await patiently(once, runtime.patience(runtime.current().settings))
     except Retryable:
-        await _ingest_once(batch_id, save, is_last=True)
+        last = True
+        await once()
 
 
-async def _ingest_once(batch_id: BatchId, save: Save, *, is_last: bool = False) -> None:
+async def _ingest_once(batch_id: BatchId, save: Save, *, is_last: bool) -> None:
     """Read the results once. Only the last try takes a missing line for one that will never come."""
     rt = runtime.current()
-    batch = load(batch_id)
+    batch = await load(batch_id)
     if batch.state is not BatchState.ENDED:
         return
-    with reading(rt.engine) as tx:
-        ours = frozenset(batches.call_ids(tx, batch_id))
+    ours = await read(lambda tx: frozenset(batches.call_ids(tx, batch_id)))
     lines = 0
     seen: set[CallId] = set()
     group: list[ItemResult] = []
     try:
-        async for item in rt.claude.results(_remote_id(batch)):
-            lines += 1
-            seen.add(item.call_id)
-            if item.call_id not in ours:
-                logger.warning("foreign result batch_id=%s custom_id=%s", batch_id, item.call_id)
-                continue
-            group.append(item)
-            if _is_full(group):
-                _save_group(group, save)
+        async with aclosing(rt.claude.results(_remote_id(batch))) as results:
+            async for item in results:
+                lines += 1
+                seen.add(item.call_id)
+                if item.call_id not in ours:
+                    logger.warning("foreign result batch_id=%s custom_id=%s", batch_id, item.call_id)
+                    continue
+                group.append(item)
+                if _is_full(group):
+                    await _save_group(group, save)
     except Ambiguous as error:
         raise Retryable(str(error)) from error
     finally:
-        _save_group(group, save)
+        await _save_group(group, save)
     missing = len(ours - seen)
     if missing and not (is_last and lines >= batch.request_count):  # a file cut between two lines looks whole
         raise Retryable(f"The results of {batch.remote_id} lack {missing} of {batch.request_count} requests.")
     reach(Failpoint.INGEST_BEFORE_DONE)
-    with transaction(rt.engine) as tx:
-        calls.lose_rest(tx, batch_id)
-        batches.move(tx, batch_id, BatchState.INGESTED, now=runtime.now())
+    await saved(lambda tx: _ingested(tx, batch_id))
     reach(Failpoint.BATCH_INGESTED)
+
+
+def _ingested(tx: Tx, batch_id: BatchId) -> None:
+    calls.lose_rest(tx, batch_id)
+    batches.move(tx, batch_id, BatchState.INGESTED, now=runtime.now())
 
 
 def _is_full(group: Sequence[ItemResult]) -> bool:
@@ -158,45 +304,29 @@ def _is_full(group: Sequence[ItemResult]) -> bool:
     return len(group) >= _GROUP_ITEMS or characters >= _GROUP_CHARACTERS
 
 
-def _save_group(group: list[ItemResult], save: Save) -> None:
+async def _save_group(group: list[ItemResult], save: Save) -> None:
     """Save and empty the group. One commit for several lines: a lost group is simply read again."""
-    if group:
-        reach(Failpoint.INGEST_BEFORE_RECORD)
-        with transaction(runtime.current().engine) as tx:
-            for item in group:
-                save(tx, item)
-        group.clear()
-        reach(Failpoint.INGEST_AFTER_RECORD)
+    if not group:
+        return
+    reach(Failpoint.INGEST_BEFORE_RECORD)
+
+    def save_all(tx: Tx) -> None:
+        for item in group:
+            save(tx, item)
+
+    await saved(save_all)
+    group.clear()
+    reach(Failpoint.INGEST_AFTER_RECORD)
 
 
-def load(batch_id: BatchId) -> Batch:
+async def load(batch_id: BatchId) -> Batch:
     """The batch as the ledger has it now."""
-    with reading(runtime.current().engine) as tx:
-        return batches.get(tx, batch_id)
-
-
-async def _find(batch: Batch) -> str | None:
-    """The remote batch that holds our requests; None once it is certain that there is none."""
-    rt = runtime.current()
-    settled = False
-    while True:
-        candidates = await _candidates(batch)
-        for candidate in candidates:
-            if candidate.ended and await _is_ours(batch, candidate):
-                return candidate.id
-        if all(candidate.ended for candidate in candidates):
-            if settled:
-                return None
-            settled = True  # one more look: a request that was under way may still be accepted
-            await asyncio.sleep(rt.settings.batch_settle_s)
-        else:
-            await asyncio.sleep(min(_FIRST_POLL_S, rt.settings.batch_poll_s))
+    return await read(lambda tx: batches.get(tx, batch_id))
 
 
 async def _candidates(batch: Batch) -> "list[RemoteBatch]":
     rt = runtime.current()
-    with reading(rt.engine) as tx:
-        owned = batches.owned_remote_ids(tx)
+    owned = await read(batches.owned_remote_ids)
     return [
         found
         async for found in rt.claude.batches_since(batch.intended_at - _CLOCK_SKEW)
@@ -207,29 +337,41 @@ async def _candidates(batch: Batch) -> "list[RemoteBatch]":
 async def _is_ours(batch: Batch, candidate: "RemoteBatch") -> bool:
     """Whether the first result line carries one of our custom ids: no other batch can."""
     rt = runtime.current()
-    with reading(rt.engine) as tx:
-        ours = frozenset(batches.call_ids(tx, batch.id))
+    ours = await read(lambda tx: frozenset(batches.call_ids(tx, batch.id)))
     async with aclosing(rt.claude.results(candidate.id)) as lines:
         async for item in lines:
             return item.call_id in ours
     return False
 
 
-def _submitted(batch_id: BatchId, remote_id: str) -> None:
-    with transaction(runtime.current().engine) as tx:
+async def cancel(remote_id: str) -> None:
+    """Ask the API to stop a batch that nobody wants any more; what it finished is still ingested."""
+    try:
+        await runtime.current().claude.cancel_batch(remote_id)
+    except AccessRefused:
+        raise
+    except ThroughlineError as error:  # it may have ended by itself; the next look tells
+        logger.warning("batch not cancelled remote_id=%s reason=%s", remote_id, error)
+
+
+async def _submitted(batch_id: BatchId, remote_id: str) -> None:
+    def write(tx: Tx) -> None:
         batches.move(tx, batch_id, BatchState.SUBMITTED, remote_id=remote_id, now=runtime.now())
         calls.mark_sent(tx, batch_id)
 
+    await saved(write)
 
-def _abandon(batch_id: BatchId, *, note: str) -> None:
-    with transaction(runtime.current().engine) as tx:
+
+async def _abandon(batch_id: BatchId, *, note: str) -> None:
+    def write(tx: Tx) -> None:
         batches.move(tx, batch_id, BatchState.ABANDONED, note=note, now=runtime.now())
         calls.abandon(tx, batch_id)
 
+    await saved(write)
 
-def _move(batch_id: BatchId, target: BatchState, *, note: str | None = None) -> None:
-    with transaction(runtime.current().engine) as tx:
-        batches.move(tx, batch_id, target, note=note, now=runtime.now())
+
+async def _move(batch_id: BatchId, target: BatchState, *, note: str | None = None) -> None:
+    await saved(lambda tx: batches.move(tx, batch_id, target, note=note, now=runtime.now()))
 
 
 def _remote_id(batch: Batch) -> str:

@@ -6,15 +6,17 @@ before a later one starts, so a chain that dies goes on from there and pays only
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from storage import attempts, calls, jobs
 from storage.attempts import Attempt
 from storage.calls import Call, Settled
-from storage.engine import reading, transaction
+from storage.engine import Tx, reading, transaction
 from tasks import context, leasing, runtime
 from tasks.context import JobContext
+from tasks.saving import saved, try_saved
 from tasks.step import step
 from throughline.domain import documents, estimates, prompts
 from throughline.domain.ask import Ask, Document, Reply, StopReason
@@ -23,7 +25,7 @@ from throughline.domain.job import AttemptId, AttemptStatus, CallId, JobId, Path
 from throughline.domain.ledger import CallState
 from throughline.domain.outline import Outline
 from throughline.domain.output import Closing, Unit
-from throughline.domain.settlement import Settlement, Wanted, settle
+from throughline.domain.settlement import Settlement, Wanted, settle, settle_partial
 from throughline.errors import Ambiguous, BudgetExceeded, ThroughlineError
 from throughline.failpoints import Failpoint, reach
 
@@ -63,9 +65,9 @@ async def run_chain(job_id: JobId, role: Role, continues: AttemptId | None = Non
     while not chain.attempt.ended:
         match next_links(chain.state, limits):
             case Finished():
-                _finish(chain, AttemptStatus.COMPLETE)
+                await _finish(chain, AttemptStatus.COMPLETE)
             case Stuck(reason=reason):
-                _finish(chain, AttemptStatus.SHORT, reason)
+                await _finish(chain, AttemptStatus.SHORT, reason)
             case links:
                 await _send_all(chain, links)
     return chain.attempt
@@ -107,12 +109,14 @@ def _past(call: Call) -> PastLink:
     return PastLink(link=call.link, delivered=call.delivered, truncated=truncated, errors=call.errors)
 
 
-def _finish(chain: _Chain, status: AttemptStatus, reason: str | None = None) -> None:
-    rt = runtime.current()
-    reach(Failpoint.CHAIN_BEFORE_FINISH)
-    with transaction(rt.engine) as tx:
+async def _finish(chain: _Chain, status: AttemptStatus, reason: str | None = None) -> None:
+    def write(tx: Tx) -> Attempt:
+        leasing.require(tx, chain.context.job.id)
         attempts.finish(tx, chain.attempt.id, status, reason=reason, now=runtime.now())
-        chain.attempt = attempts.get(tx, chain.attempt.id)
+        return attempts.get(tx, chain.attempt.id)
+
+    reach(Failpoint.CHAIN_BEFORE_FINISH)
+    chain.attempt = await saved(write)
     reach(Failpoint.ATTEMPT_FINISHED)
 
 
@@ -148,57 +152,113 @@ async def _send(chain: _Chain, link: Link) -> None:
     job = chain.context
     ask = compose(job, chain.outline, link, chain.units)
     reach(Failpoint.LINK_BEFORE_INTENT)
-    # Without the answer's own, durable commit this row is worth nothing: the answer would be lost as well.
-    with transaction(rt.engine, durable=False) as tx:
+
+    def intend(tx: Tx) -> tuple[CallId, Ask]:
         leasing.require(tx, job.job.id)
         left = calls.remaining_usd(tx, job.job.id, job.budget(), simulated=rt.simulated)
-        ask = job.within(ask, left, batch=False)
+        affordable = job.within(ask, left, batch=False)
         call_id = calls.intend(
             tx,
             job_id=job.job.id,
             attempt_id=chain.attempt.id,
             link=link,
-            ask=ask,
-            reserved_usd=job.worst_usd(ask, batch=False),
+            ask=affordable,
+            reserved_usd=job.worst_usd(affordable, batch=False),
             state=CallState.SENT,
             simulated=rt.simulated,
             now=runtime.now(),
         )
+        return call_id, affordable
+
+    # Without the answer's own, durable commit this row is worth nothing: the answer would be lost as well.
+    call_id, affordable = await saved(intend, durable=False)
+    arriving = _Arriving(chain=chain, call_id=call_id, wanted=_wanted(chain.outline, link))
     try:
-        reply = await rt.claude.stream(ask)
+        reply = await rt.claude.stream(affordable, before=arriving.begin, arrived=arriving.add)
     except Ambiguous as error:
-        _lose(chain, call_id, error)
-        return
+        await arriving.save()
+        await _lose(chain, call_id, error)
     except ThroughlineError as error:
-        with transaction(rt.engine) as tx:
-            calls.record_unanswered(tx, call_id, outcome="refused", error=str(error), now=runtime.now())
+        said = str(error)
+        await saved(lambda tx: calls.record_unanswered(tx, call_id, outcome="refused", error=said, now=runtime.now()))
         raise
-    _record(chain, call_id, link, reply)
+    else:
+        await _record(chain, call_id, link, reply)
 
 
-def _lose(chain: _Chain, call_id: CallId, error: Ambiguous) -> None:
+@dataclass(slots=True, kw_only=True)
+class _Arriving:
+    """A streamed answer on its way: its complete units are saved every few seconds, so that a death keeps them."""
+
+    chain: _Chain
+    call_id: CallId
+    wanted: Wanted
+    text: list[str] = field(default_factory=list[str])
+    saved_at: float = field(default_factory=time.monotonic)
+    tries: int = 0
+
+    async def begin(self) -> None:
+        """Ahead of each try: a worker that lost the job while it waited must not ask any more."""
+        self.tries += 1
+        if self.tries > 1:
+            await saved(lambda tx: leasing.require(tx, self.chain.context.job.id))
+
+    async def add(self, text: str) -> None:
+        """Take a piece of text."""
+        self.text.append(text)
+        if time.monotonic() - self.saved_at >= runtime.current().settings.partial_save_s:
+            await self.save(try_saved)  # a database that is away must not hold up the stream
+            self.saved_at = time.monotonic()
+
+    async def save(self, save: Callable[[Callable[[Tx], bool]], Awaitable[bool | None]] = saved) -> None:
+        """Save the units that are complete by now."""
+        chain = self.chain
+        units = settle_partial("".join(self.text), chain.context.job.spec.kind, self.wanted)
+        fresh = [unit for unit in units if unit.unit_id not in chain.units]
+        if not fresh:
+            return
+
+        def write(tx: Tx) -> bool:
+            calls.mark_received(tx, self.call_id)
+            attempts.save_units(tx, chain.attempt.id, self.call_id, fresh)
+            return True
+
+        if await save(write):
+            reach(Failpoint.LINK_PARTLY_SAVED)
+            chain.units |= {unit.unit_id: unit for unit in fresh}
+
+
+async def _lose(chain: _Chain, call_id: CallId, error: Ambiguous) -> None:
     """The answer broke off: paid perhaps, never knowable. Its reservation stays counted."""
-    with transaction(runtime.current().engine) as tx:
-        calls.lose_one(tx, call_id, str(error))
+    said = str(error)
+    await saved(lambda tx: calls.lose_one(tx, call_id, said))
     chain.lost += 1
     logger.warning("answer lost call_id=%s reason=%s", call_id, error)
     if chain.lost >= _LOST_LINKS:
         raise error
 
 
-def _record(chain: _Chain, call_id: CallId, link: Link, reply: Reply) -> None:
-    rt = runtime.current()
+async def _record(chain: _Chain, call_id: CallId, link: Link, reply: Reply) -> None:
     settlement = settle(reply, chain.context.job.spec.kind, _wanted(chain.outline, link))
     fresh = [unit for unit in settlement.units if unit.unit_id not in chain.units]
     cost = context.cost_of(chain.context.model.id, reply, batch=False)
-    with transaction(rt.engine) as tx:
-        calls.record(tx, call_id, reply=reply, cost=cost, settled=_settled(settlement), now=runtime.now())
+    refused = reply.stop_reason is StopReason.REFUSAL
+
+    def write(tx: Tx) -> None:
+        if not calls.record(tx, call_id, reply=reply, cost=cost, settled=_settled(settlement), now=runtime.now()):
+            return
+        if refused:
+            attempts.drop_units(tx, call_id)
         attempts.save_units(tx, chain.attempt.id, call_id, fresh)
         if chain.outline is None and settlement.outline is not None:
             attempts.save_outline(tx, chain.attempt.id, settlement.outline)
         if settlement.closing is not None:
             attempts.save_closing(tx, chain.attempt.id, settlement.closing)
+
+    await saved(write)
     reach(Failpoint.LINK_AFTER_RECORD)
+    if refused:
+        chain.units = {unit_id: unit for unit_id, unit in chain.units.items() if unit_id not in link.unit_ids}
     chain.outline = chain.outline or settlement.outline
     chain.closing = settlement.closing or chain.closing
     chain.units |= {unit.unit_id: unit for unit in fresh}

@@ -4,8 +4,9 @@ from dataclasses import asdict
 
 from storage import attempts, checks, jobs, reports
 from storage.attempts import Attempt
-from storage.engine import Tx, reading, transaction
-from tasks import runtime
+from storage.engine import Tx, reading
+from tasks import leasing, runtime
+from tasks.saving import saved
 from tasks.step import step
 from throughline.domain.comparison import published_of, sides
 from throughline.domain.job import AttemptStatus, JobId, JobStatus, ReviewMode, Role
@@ -22,7 +23,9 @@ async def conclude(job_id: JobId) -> JobReport:
         ended = {attempt.id: attempt for attempt in attempts.of_job(tx, job_id)}
     status, reason = verdict(report)
     published = published_of(report)
-    with transaction(rt.engine) as tx:
+
+    def write(tx: Tx) -> None:
+        leasing.require(tx, job_id)
         for attempt in report.attempts:
             _remember_size(tx, report, attempt, ended[attempt.id])
         if len(compared := sides(report)) == 2:
@@ -31,6 +34,8 @@ async def conclude(job_id: JobId) -> JobReport:
         if published is not None:
             jobs.publish(tx, job_id, published)
         jobs.set_status(tx, job_id, status, reason=reason, now=runtime.now())
+
+    await saved(write)
     return read_report(job_id)
 
 
@@ -57,16 +62,28 @@ async def require_same_world(job_id: JobId) -> None:
 @step
 async def start(job_id: JobId) -> None:
     """The job is being worked on."""
-    with transaction(runtime.current().engine) as tx:
-        jobs.set_status(tx, job_id, JobStatus.RUNNING, now=runtime.now())
+    await _set_status(job_id, JobStatus.RUNNING)
+
+
+@step
+async def put_aside(job_id: JobId) -> None:
+    """The job waits for its batch, and no process holds it meanwhile."""
+    await _set_status(job_id, JobStatus.WAITING)
 
 
 @step
 async def fail(job_id: JobId, error: ThroughlineError) -> None:
     """Stop the job where it is; what is paid for is kept, and the same command goes on from there."""
     status = JobStatus.BUDGET if isinstance(error, BudgetExceeded) else JobStatus.FAILED
-    with transaction(runtime.current().engine) as tx:
-        jobs.set_status(tx, job_id, status, reason=str(error), now=runtime.now())
+    await _set_status(job_id, status, reason=str(error))
+
+
+async def _set_status(job_id: JobId, status: JobStatus, *, reason: str | None = None) -> None:
+    def write(tx: Tx) -> None:
+        leasing.require(tx, job_id)
+        jobs.set_status(tx, job_id, status, reason=reason, now=runtime.now())
+
+    await saved(write)
 
 
 def read_report(job_id: JobId) -> JobReport:

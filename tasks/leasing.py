@@ -15,11 +15,11 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 
-from storage import leases
+from storage import leases, queue
 from storage.engine import Tx, reading, transaction
 from storage.leases import Lease
 from tasks import runtime
-from throughline.domain.job import JobId
+from throughline.domain.job import BatchId, JobId
 from throughline.errors import JobBusy
 
 logger = logging.getLogger(__name__)
@@ -28,32 +28,70 @@ _owner: ContextVar[str | None] = ContextVar("owner", default=None)
 
 
 @asynccontextmanager
-async def held(job_id: JobId) -> AsyncGenerator[None]:
-    """Hold the job for the duration; `JobBusy` when another process does."""
-    rt = runtime.current()
+async def working() -> AsyncGenerator[str]:
+    """A worker's name, under which jobs are held; what it holds is renewed together. An outer one is used."""
+    if (outer := _owner.get()) is not None:
+        yield outer
+        return
     owner = _PROCESS + uuid.uuid4().hex
-    _take(job_id, owner)
     token = _owner.set(owner)
-    heartbeat = asyncio.create_task(_renew(job_id, owner))
+    heartbeat = asyncio.create_task(_renew(owner))
     try:
-        yield
+        yield owner
     finally:
         heartbeat.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await heartbeat
         _owner.reset(token)
-        with transaction(rt.engine) as tx:
+
+
+@asynccontextmanager
+async def held(job_id: JobId) -> AsyncGenerator[None]:
+    """Hold the job for the duration; `JobBusy` when another process does."""
+    async with working() as owner:
+        _take(job_id, owner)
+        try:
+            yield
+        finally:
+            give_back(job_id)
+
+
+def claim(limit: int) -> list[JobId]:
+    """Hold up to `limit` queued jobs, under the name of the worker that is around the caller."""
+    rt = runtime.current()
+    owner = _owner.get()
+    assert owner is not None, "claim jobs inside `working()`"
+    now = runtime.now()
+    until = now + timedelta(seconds=rt.settings.lease_s)
+    with transaction(rt.engine) as tx:
+        return queue.claim(tx, owner=owner, until=until, now=now, limit=limit, simulated=rt.simulated)
+
+
+def give_back(job_id: JobId) -> None:
+    """Hold the job no longer."""
+    owner = _owner.get()
+    if owner is not None:
+        with transaction(runtime.current().engine) as tx:
             leases.release(tx, job_id, owner=owner)
 
 
 def require(tx: Tx, job_id: JobId) -> None:
-    """Raise `JobBusy` unless this process still holds the job. Called where money is committed."""
+    """Raise `JobBusy` unless this process still holds the job. Called where money or an end is committed."""
     owner = _owner.get()
     if owner is None:
         return
     found = leases.holder(tx, job_id, locked=True)
-    if found is None or found.owner != owner:
+    if found is None:
+        raise JobBusy(f"Job {job_id} was cancelled or given to somebody else; this process stops.")
+    if found.owner != owner:
         raise JobBusy(f"Job {job_id} was taken over by {_name(found)}; this process stops.")
+
+
+def require_batch(tx: Tx, batch_id: BatchId) -> None:
+    """Raise `JobBusy` unless this process still holds every job that the batch has a request of."""
+    owner = _owner.get()
+    if owner is not None and not leases.holds_batch(tx, batch_id, owner=owner):
+        raise JobBusy(f"A job of batch {batch_id} was cancelled or taken over; this process does not send the batch.")
 
 
 def _take(job_id: JobId, owner: str) -> None:
@@ -71,16 +109,16 @@ def _take(job_id: JobId, owner: str) -> None:
             )
 
 
-async def _renew(job_id: JobId, owner: str) -> None:
+async def _renew(owner: str) -> None:
     rt = runtime.current()
     while True:
         await asyncio.sleep(rt.settings.lease_s / 4)
         until = runtime.now() + timedelta(seconds=rt.settings.lease_s)
         try:
             with transaction(rt.engine, durable=False) as tx:
-                leases.renew(tx, job_id, owner=owner, until=until)
+                leases.renew(tx, owner=owner, until=until)
         except Exception as error:  # noqa: BLE001 - a database that is away for a moment must not end the renewing
-            logger.warning("lease not renewed job_id=%s reason=%s", job_id, error)
+            logger.warning("leases not renewed reason=%s", error)
 
 
 def _is_dead(lease: Lease) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from storage import attempts, batches, calls, jobs
 from storage.attempts import Attempt
 from storage.calls import Call, Settled
-from storage.engine import Tx, reading, transaction
+from storage.engine import Tx, reading
 from tasks import batches as batch_steps
 from tasks import context, leasing, runtime
-from tasks.batches import Intend
+from tasks.batches import Intent
 from tasks.context import JobContext
+from tasks.saving import saved
 from tasks.step import step
 from throughline.domain import documents, estimates, prompts
 from throughline.domain.ask import Ask, ItemResult, Reply, StopReason, Unanswered
@@ -30,16 +31,19 @@ _SUBMISSIONS = 2  # an item that errored, expired or was canceled cost nothing a
 @step
 async def begin_single_pass(job_id: JobId, role: Role) -> Attempt:
     """The job's single pass of that role."""
-    rt = runtime.current()
-    with transaction(rt.engine) as tx:
-        return attempts.begin(
-            tx,
-            job_id=job_id,
-            path=Path.SINGLE_PASS,
-            role=role,
-            outline=jobs.outline(tx, job_id),
-            now=runtime.now(),
-        )
+    return await saved(lambda tx: begin(tx, job_id, role), durable=False)  # worth nothing before its intent
+
+
+def begin(tx: Tx, job_id: JobId, role: Role) -> Attempt:
+    """The job's single pass of that role: the existing one, or one begun now."""
+    return attempts.begin(
+        tx,
+        job_id=job_id,
+        path=Path.SINGLE_PASS,
+        role=role,
+        outline=jobs.outline(tx, job_id),
+        now=runtime.now(),
+    )
 
 
 @step
@@ -54,29 +58,34 @@ async def submit_single_pass(attempt_id: AttemptId) -> BatchId | None:
                 return batch.id
             continue  # it never arrived; what that leaves is read anew
         if (why := _no_more(sent)) is not None:
-            _finish(attempt_id, AttemptStatus.FAILED, reason=why)
+            await give_up(attempt_id, reason=why)
             return None
         try:
-            await batch_steps.submit([intent_of(attempt)])
+            submission = await batch_steps.submit([intent_of(attempt)])
         except Rejected as error:
-            _finish(attempt_id, AttemptStatus.FAILED, reason=str(error))
+            await give_up(attempt_id, reason=str(error))
             return None
+        for _, error in submission.left_out:
+            raise error
 
 
 def _no_more(sent: Sequence[Call]) -> str | None:
-    """Why the request is not sent again; None while it may be."""
+    """Why the request is not sent again; None while it may be. `sent` is in order."""
     fruitless = [call for call in sent if call.outcome is not None or call.state is CallState.LOST]
     if len(fruitless) >= _SUBMISSIONS:
         return "; ".join(fruitless[-1].errors)
-    if len([call for call in sent if call.state is CallState.ABANDONED]) >= _ABANDONED:
+    if len(sent) >= _ABANDONED and all(call.state is CallState.ABANDONED for call in sent[-_ABANDONED:]):
         return f"the batch was not accepted in {_ABANDONED} tries"
     return None
 
 
 @step
-async def wait_for_batch(batch_id: BatchId) -> None:
-    """Wait in this process until the batch has ended."""
+async def wait_for_batch(batch_id: BatchId, *, hold: bool) -> bool:
+    """Whether the batch has ended: after waiting for it in this process (`hold`), or at one look."""
+    if not hold:
+        return await batch_steps.has_ended(batch_id)
     await batch_steps.wait(batch_id)
+    return True
 
 
 @step
@@ -108,12 +117,16 @@ def _load(attempt_id: AttemptId) -> tuple[Attempt, list[Call], batches.Batch | N
         return attempt, sent, batches.latest_of(tx, attempt_id)
 
 
-def intent_of(attempt: Attempt) -> Intend:
-    """How the attempt's one request is written down as part of a batch."""
+def intent_of(attempt: Attempt) -> Intent:
+    """The attempt's one request, as part of a batch."""
     job = context.load(attempt.job_id)
-    wanted = compose(job, attempt.outline)
+    return intent(job, attempt, compose(job, attempt.outline))
 
-    def intend(tx: Tx, batch_id: BatchId) -> tuple[CallId, Ask]:
+
+def intent(job: JobContext, attempt: Attempt, wanted: Ask) -> Intent:
+    """How that request is written down: under the job's lease, its cap within what the budget buys."""
+
+    def write(tx: Tx, batch_id: BatchId) -> tuple[CallId, Ask]:
         rt = runtime.current()
         leasing.require(tx, job.job.id)
         left = calls.remaining_usd(tx, job.job.id, job.budget(), simulated=rt.simulated)
@@ -132,7 +145,7 @@ def intent_of(attempt: Attempt) -> Intend:
         )
         return call_id, ask
 
-    return intend
+    return Intent(job_id=job.job.id, write=write)
 
 
 def save_result(tx: Tx, item: ItemResult) -> None:
@@ -161,7 +174,8 @@ def _save_reply(tx: Tx, call: Call, attempt: Attempt, spec: JobSpec, reply: Repl
     status, reason = judge(reply, settlement)
     settled = Settled(delivered=settlement.delivered, errors=settlement.errors, wasted_tokens=settlement.wasted_tokens)
     cost = context.cost_of(spec.model, reply, batch=True)
-    calls.record(tx, call.id, reply=reply, cost=cost, settled=settled, now=runtime.now())
+    if not calls.record(tx, call.id, reply=reply, cost=cost, settled=settled, now=runtime.now()):
+        return  # another process has just saved the same line
     attempts.save_units(tx, attempt.id, call.id, settlement.units)
     if attempt.outline is None and settlement.outline is not None:
         attempts.save_outline(tx, attempt.id, settlement.outline)
@@ -184,6 +198,11 @@ def judge(reply: Reply, settlement: Settlement) -> tuple[AttemptStatus, str | No
     return AttemptStatus.SHORT, f"stopped by {reply.stop_reason} without {' and '.join(lacking)}"
 
 
-def _finish(attempt_id: AttemptId, status: AttemptStatus, *, reason: str) -> None:
-    with transaction(runtime.current().engine) as tx:
-        attempts.finish(tx, attempt_id, status, reason=reason, now=runtime.now())
+async def give_up(attempt_id: AttemptId, *, reason: str) -> None:
+    """End the attempt without an output; the chain takes over."""
+
+    def write(tx: Tx) -> None:
+        leasing.require(tx, attempts.get(tx, attempt_id).job_id)
+        attempts.finish(tx, attempt_id, AttemptStatus.FAILED, reason=reason, now=runtime.now())
+
+    await saved(write)

@@ -5,12 +5,15 @@ and the embedded run, which needs no server and does not pay for one.
 """
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_plain: ContextVar[bool] = ContextVar("plain", default=False)
 
 
 def step(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
@@ -26,12 +29,33 @@ def step(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
 
 
 def in_flow_run() -> bool:
-    """Whether Prefect is running this code. Does not import Prefect to find out."""
-    if "prefect" not in sys.modules:
+    """Whether Prefect is running this code as one job. Does not import Prefect to find out."""
+    if _plain.get() or "prefect" not in sys.modules:
         return False
     from prefect.context import FlowRunContext
 
     return FlowRunContext.get() is not None
+
+
+def flow_run_id() -> str | None:
+    """The flow run of a deployment that is running this code: the kind that can be suspended and resumed."""
+    if not in_flow_run():
+        return None
+    from prefect.context import FlowRunContext
+
+    context = FlowRunContext.get()
+    run = context.flow_run if context is not None else None
+    return str(run.id) if run is not None and run.deployment_id is not None else None
+
+
+@contextmanager
+def plainly() -> Generator[None]:
+    """Steps are plain functions for the duration: thousands of jobs in one flow run are not shown one by one."""
+    token = _plain.set(True)
+    try:
+        yield
+    finally:
+        _plain.reset(token)
 
 
 @cache

@@ -10,7 +10,8 @@
     ├── SpendLimitReached     the account's own limit: waiting does not help, a person does
     ├── BudgetExceeded        the job's or the day's budget does not cover the next call
     ├── CostUnknown           no price is known; a cost is never silently zero
-    └── JobBusy               another process works on this job
+    ├── JobBusy               another process works on this job
+    └── BatchUnknown          the API denies to know a batch that it accepted: nothing is sent again
 
 What the API *returns* (a stop reason, an errored or expired item) is data and is never raised.
 """
@@ -65,3 +66,7 @@ class CostUnknown(ThroughlineError):
 
 class JobBusy(ThroughlineError):
     """Another process works on this job."""
+
+
+class BatchUnknown(ThroughlineError):
+    """The API does not know a batch that it accepted."""

@@ -2,6 +2,7 @@
 
 import os
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,13 @@ from throughline.domain.job import Effort
 from throughline.domain.models import DEFAULT_MODEL, Model, find, unlisted
 from throughline.domain.pricing import UnlistedPrice
 from throughline.errors import BadInput
+
+
+class BatchWait(StrEnum):
+    """How a deployment's flow run waits for a batch: suspended, holding no process, or polling in its own."""
+
+    SUSPEND = "suspend"
+    POLL = "poll"
 
 
 class Settings(BaseSettings):
@@ -39,6 +47,11 @@ class Settings(BaseSettings):
     waiting_usd_per_hour: Decimal = Field(default=Decimal("0.25"), ge=0)
     batch_poll_s: float = Field(default=60.0, gt=0)
     batch_settle_s: float = Field(default=30.0, ge=0)
+    batch_wait: BatchWait = BatchWait.SUSPEND
+    batch_unknown_s: float = Field(default=600.0, ge=0)
+    database_patience_s: float = Field(default=900.0, ge=0)
+    partial_save_s: float = Field(default=5.0, ge=0)
+    sweep_concurrency: int = Field(default=4, gt=0, le=64)
     lease_s: float = Field(default=120.0, gt=0)
     chain_concurrency: int = Field(default=4, gt=0, le=64)
     api_tries: int = Field(default=6, gt=0)

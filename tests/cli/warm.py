@@ -27,7 +27,7 @@ def main() -> None:
 
 def _import() -> None:
     """Everything that a command will need, the tokenizer's table included."""
-    for module in ("flows.registered_job", "throughline.claude.client", "throughline.cli"):
+    for module in ("tasks.job_life", "throughline.claude.client", "throughline.cli"):
         importlib.import_module(module)
     tokenizer.count("read the table now")
 

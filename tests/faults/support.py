@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx
 
-from flows.registered_job import carry_out
 from storage import jobs
 from storage.engine import reading
 from tasks import runtime
 from tasks.conclusion import read_report
+from tasks.job_life import finished
 from tasks.registration import Request, register
 from tests.servers import Simulator, simulated_settings
 from throughline.domain.job import Depth, JobId, JobSpec, Kind, PathChoice, Role
@@ -43,12 +43,12 @@ class Service:
 
     async def carry_out(self, job_id: JobId, **settings: Any) -> JobReport:
         async with self.opened(**settings):
-            return await carry_out(job_id)
+            return await finished(job_id)
 
     async def run(self, request: Request, **settings: Any) -> JobReport:
         """What `throughline run` does, in this process."""
         async with self.opened(**settings):
-            return await carry_out((await register(request)).id)
+            return await finished((await register(request)).id)
 
     async def jobs(self) -> list[JobReport]:
         """Every job of the ledger, newest first."""

@@ -5,21 +5,23 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from flows.registered_job import carry_out
 from storage import leases
 from storage.engine import transaction
 from tasks import leasing, registration, runtime
+from tasks.job_life import finished
 from tests.faults.support import Service, book, summary
 from throughline.domain.job import JobStatus, PathChoice
 from throughline.errors import JobBusy
 
 
 async def test_a_second_run_of_a_held_job_is_refused_and_spends_nothing(service: Service, tmp_path: FilePath):
-    async with service.opened():
+    async with service.opened() as rt:
         job = await registration.register(summary(PathChoice.CHUNKED, book(tmp_path, 3)))
-        async with leasing.held(job.id):
-            with pytest.raises(JobBusy, match="is being worked on by process"):
-                await carry_out(job.id)
+        now = runtime.now()
+        with transaction(rt.engine) as tx:
+            assert leases.acquire(tx, job.id, owner="elsewhere:1:x", until=now + timedelta(hours=1), now=now)
+        with pytest.raises(JobBusy, match="is being worked on by process 1 on elsewhere"):
+            await finished(job.id)
     assert service.simulator.bill()["messages"] == 0
 
 
@@ -40,6 +42,6 @@ async def test_a_lease_that_ran_out_is_taken_over(service: Service, tmp_path: Fi
         past = runtime.now() - timedelta(seconds=1)
         with transaction(rt.engine) as tx:
             assert leases.acquire(tx, job.id, owner="gone:1:x", until=past, now=past)
-        assert (await carry_out(job.id)).status is JobStatus.DONE
+        assert (await finished(job.id)).status is JobStatus.DONE
         with transaction(rt.engine) as tx:
             assert leases.holder(tx, job.id) is None

@@ -13,9 +13,10 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, Fl
 from prefect.client.schemas.objects import FlowRun, State
 
 from flows.document_job import document_job
-from flows.registered_job import carry_out, registered_job
+from flows.registered_job import registered_job
 from tasks import runtime
 from tasks.conclusion import read_report
+from tasks.job_life import finished
 from tasks.registration import Request, register
 from tests.faults.support import book
 from tests.servers import Simulator
@@ -161,7 +162,7 @@ async def test_a_run_is_named_after_its_job(tmp_path: Path):
 async def test_a_job_that_is_done_spends_nothing_when_it_is_run_again(simulator: Simulator, tmp_path: Path):
     job_id = await registered(chapters(tmp_path))
     async with runtime.opened():
-        await carry_out(job_id)
+        await finished(job_id)
     posted = len(simulator.requests("POST"))
     told = await registered_job(job_id)
     assert told["status"] == "done"

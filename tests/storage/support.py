@@ -102,7 +102,14 @@ def intend(tx: Tx, attempt: Attempt, usd: str = "1", state: CallState = CallStat
 
 
 def intend_batch(tx: Tx, requests: int = 1) -> BatchId:
-    return batches.intend(tx, host="api.anthropic.com", request_count=requests, simulated=False, now=NOW)
+    return batches.intend(
+        tx,
+        host="api.anthropic.com",
+        key_fingerprint="0123456789abcdef",
+        request_count=requests,
+        simulated=False,
+        now=NOW,
+    )
 
 
 def put(tx: Tx, call_id: CallId, state: CallState) -> None:

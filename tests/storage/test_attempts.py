@@ -11,6 +11,7 @@ from storage.engine import Engine, reading, transaction
 from storage.tables import calibration
 from tests.storage.support import NOW, OUTLINE, SIZE, SPEC, begin, begun, intend, register, unit
 from throughline.domain.job import AttemptId, AttemptStatus, Kind, Path, Role
+from throughline.domain.ledger import IllegalMove
 from throughline.domain.outline import Outline
 from throughline.domain.output import Closing
 
@@ -121,7 +122,9 @@ def test_an_attempt_is_finished_once(ledger: Engine):
     with transaction(ledger) as tx:
         attempt = begun(tx)
         attempts.finish(tx, attempt.id, AttemptStatus.SHORT, now=LATER, stop_reason="max_tokens", reason="cut")
-        attempts.finish(tx, attempt.id, AttemptStatus.COMPLETE, now=LATER + timedelta(days=1))
+        attempts.finish(tx, attempt.id, AttemptStatus.SHORT, now=LATER + timedelta(days=1), reason="again")
+        with pytest.raises(IllegalMove, match="from short to complete"):
+            attempts.finish(tx, attempt.id, AttemptStatus.COMPLETE, now=LATER + timedelta(days=1))
         found = attempts.get(tx, attempt.id)
     assert found.ended
     assert (found.status, found.stop_reason, found.reason) == (AttemptStatus.SHORT, "max_tokens", "cut")

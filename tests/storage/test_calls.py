@@ -11,7 +11,7 @@ import pytest
 
 from storage import attempts, calls
 from storage.attempts import Attempt
-from storage.calls import Budget, IllegalMove
+from storage.calls import Budget
 from storage.engine import Engine, Tx, reading, transaction
 from storage.tables import calls as call_table
 from tests.storage.support import (
@@ -31,7 +31,7 @@ from tests.storage.support import (
     row_of,
 )
 from throughline.domain.job import CallId, JobId, Path
-from throughline.domain.ledger import CALL_MOVES, CallState
+from throughline.domain.ledger import CALL_MOVES, CallState, IllegalMove
 
 REPEATED = {CallState.RECORDED}  # where asking for the same move again is fine and changes nothing
 

@@ -100,9 +100,11 @@ def test_only_an_end_has_a_time(sqlite_ledger: Engine, status: JobStatus):
     job = registered(sqlite_ledger)
     later = NOW + timedelta(hours=1)
     with transaction(sqlite_ledger) as tx:
+        if status is not JobStatus.REGISTERED:
+            jobs.set_status(tx, job.id, JobStatus.RUNNING, now=NOW)
         jobs.set_status(tx, job.id, status, reason="because", now=later)
         found = jobs.get(tx, job.id)
-    open_ones = {JobStatus.REGISTERED, JobStatus.QUEUED, JobStatus.RUNNING}
+    open_ones = {JobStatus.REGISTERED, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.WAITING}
     assert (found.status, found.reason) == (status, "because")
     assert found.ended is (status not in open_ones)
     assert found.finished_at == (None if status in open_ones else later)

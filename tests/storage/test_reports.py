@@ -40,6 +40,7 @@ def test_a_job_is_told_as_it_was_registered_and_planned(ledger: Engine):
     with transaction(ledger) as tx:
         job = register(tx, documents=[source("z.md"), source("a.md", "Other.")], simulated=True)
         jobs.save_plan(tx, job.id, PLAN, OUTLINE, NOW)
+        jobs.set_status(tx, job.id, JobStatus.RUNNING, now=NOW)
         jobs.set_status(tx, job.id, JobStatus.ESCALATED, reason="two quotes are missing", now=NOW + timedelta(hours=1))
         report = reports.job(tx, job.id)
     assert (report.id, report.spec, report.title, report.simulated) == (job.id, SPEC, "Rivers", True)

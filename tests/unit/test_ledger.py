@@ -2,13 +2,18 @@
 
 import pytest
 
+from throughline.domain.job import AttemptStatus, JobStatus
 from throughline.domain.ledger import (
+    ATTEMPT_MOVES,
     BATCH_MOVES,
     CALL_MOVES,
+    JOB_MOVES,
     BatchState,
     CallState,
     batch_sources,
     call_sources,
+    is_past,
+    sources,
 )
 
 STATES = [*BatchState, *CallState]
@@ -71,4 +76,42 @@ def test_a_batch_is_only_ingested_once_it_ended():
 
 
 def test_only_a_call_that_was_sent_can_be_lost():
-    assert call_sources(CallState.LOST) == (CallState.SENT,)
+    assert call_sources(CallState.LOST) == (CallState.SENT, CallState.RECEIVED)
+
+
+def test_a_call_is_received_only_after_it_was_sent():
+    assert call_sources(CallState.RECEIVED) == (CallState.SENT,)
+
+
+def test_a_batch_is_past_every_state_on_its_way():
+    assert is_past(BatchState.INGESTED, BatchState.SUBMITTED)
+    assert is_past(BatchState.ENDED, BatchState.ENDED)
+    assert not is_past(BatchState.SUBMITTED, BatchState.ENDED)
+
+
+@pytest.mark.parametrize("state", [BatchState.INTENDED, BatchState.UNKNOWN, BatchState.ABANDONED])
+def test_a_batch_of_no_known_id_is_past_nothing(state: BatchState):
+    assert not any(is_past(state, other) or is_past(other, state) for other in BatchState)
+
+
+def test_a_done_job_stays_done():
+    assert not JOB_MOVES[JobStatus.DONE]
+
+
+@pytest.mark.parametrize("status", [status for status in JobStatus if status is not JobStatus.DONE])
+def test_every_other_job_can_be_cancelled(status: JobStatus):
+    assert status is JobStatus.CANCELLED or JobStatus.CANCELLED in JOB_MOVES[status]
+
+
+@pytest.mark.parametrize("end", [JobStatus.ESCALATED, JobStatus.FAILED, JobStatus.BUDGET, JobStatus.CANCELLED])
+def test_from_every_other_end_a_person_can_go_on(end: JobStatus):
+    assert {JobStatus.QUEUED, JobStatus.RUNNING} <= JOB_MOVES[end]
+
+
+def test_only_a_running_job_becomes_done():
+    assert sources(JOB_MOVES, JobStatus.DONE) == (JobStatus.RUNNING,)
+
+
+def test_an_attempt_ends_once():
+    assert all(not ATTEMPT_MOVES[end] for end in AttemptStatus if end is not AttemptStatus.RUNNING)
+    assert ATTEMPT_MOVES[AttemptStatus.RUNNING] == set(AttemptStatus) - {AttemptStatus.RUNNING}

@@ -1,5 +1,6 @@
 """Claude, as the service needs it: streamed messages, batches, counts, and what the endpoint offers."""
 
+import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,6 +30,12 @@ _SYNC_CACHE_TTL = "5m"
 _TIMEOUT = httpx2.Timeout(600.0, connect=5.0)
 
 
+Before = Callable[[], Awaitable[None]]
+"""Looks whether a request may still be sent, just before it is."""
+Arrived = Callable[[str], Awaitable[None]]
+"""Takes a piece of an answer's text as it comes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteBatch:
     """A batch as the API has it."""
@@ -56,6 +63,7 @@ class Claude:
         self._sdk = sdk
         self._patience = patience
         self.host = _host(str(sdk.base_url))
+        self.key_fingerprint = hashlib.sha256((sdk.api_key or "").encode()).hexdigest()[:16]
 
     @property
     def is_official(self) -> bool:
@@ -72,14 +80,21 @@ class Claude:
         """Close the connections."""
         await self._sdk.close()
 
-    async def stream(self, ask: Ask) -> Reply:
+    async def stream(self, ask: Ask, *, before: Before | None = None, arrived: Arrived | None = None) -> Reply:
         """One Messages call, streamed. Refusals with a status are retried with patience; they cost nothing.
 
-        Raises `Ambiguous` when the answer broke off: it may be paid, and only its beginning was seen.
+        `before` runs ahead of each try and may forbid it by raising; `arrived` gets each piece of text as it
+        comes. Raises `Ambiguous` when the answer broke off: it may be paid, and only its beginning was seen.
         """
-        return await patiently(lambda: self._stream_once(ask), self._patience)
 
-    async def _stream_once(self, ask: Ask) -> Reply:
+        async def once() -> Reply:
+            if before is not None:
+                await before()
+            return await self._stream_once(ask, arrived)
+
+        return await patiently(once, self._patience)
+
+    async def _stream_once(self, ask: Ask, arrived: Arrived | None) -> Reply:
         blocks: list[str] = []
         usage: dict[str, Any] = {}  # Any: raw usage is JSON
         ended: Any = None  # Any: the SDK's final delta
@@ -92,6 +107,8 @@ class Claude:
                         case "content_block_delta":
                             if event.delta.type == "text_delta":
                                 blocks.append(event.delta.text)
+                                if arrived is not None:
+                                    await arrived(event.delta.text)
                         case "message_start":
                             usage |= _told(event.message.usage)
                         case "message_delta":

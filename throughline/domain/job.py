@@ -74,11 +74,12 @@ class Role(StrEnum):
 
 
 class JobStatus(StrEnum):
-    """Where a job stands. The last five are ends."""
+    """Where a job stands. The last five are ends; `throughline.domain.ledger` has the moves between them."""
 
     REGISTERED = "registered"
     QUEUED = "queued"
     RUNNING = "running"
+    WAITING = "waiting"
     DONE = "done"
     ESCALATED = "escalated"
     FAILED = "failed"

@@ -4,47 +4,57 @@ A batch gives its results only when all of its requests have ended, so requests 
 job of minutes never waits on a generation of two hours.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
+T = TypeVar("T")
 MAX_REQUESTS = 100_000
 MAX_BYTES = 256_000_000
 SIZE_CLASSES = (8_000, 32_000, 128_000, 300_000)
 """Upper ends of the classes in expected output tokens: at 128,000 tokens an hour, 4 min to 2 h 20 min."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
-    """One request to pack. `encoded_bytes` is its share of the encoded body."""
-
-    key: str
-    encoded_bytes: int
-    expected_output_tokens: int
+@dataclass(slots=True)
+class _Bin(Generic[T]):
+    items: list[T] = field(default_factory=list[T])
+    encoded_bytes: int = 0
 
 
-def pack(
-    parcels: Sequence[Parcel], *, max_requests: int = MAX_REQUESTS, max_bytes: int = MAX_BYTES
-) -> list[tuple[str, ...]]:
-    """The keys of each batch, short classes first; a request over the limit travels alone, to be refused."""
-    classes: defaultdict[int, list[Parcel]] = defaultdict(list)
-    for parcel in parcels:
-        classes[size_class(parcel.expected_output_tokens)].append(parcel)
-    return [batch for _, members in sorted(classes.items()) for batch in _filled(members, max_requests, max_bytes)]
+@dataclass(slots=True)
+class Packer(Generic[T]):
+    """One open batch a size class; a batch is handed out when the next request does not fit.
+
+    So what is held at a time is bounded by the limits, however many requests pass through.
+    """
+
+    max_requests: int = MAX_REQUESTS
+    max_bytes: int = MAX_BYTES
+    _bins: dict[int, _Bin[T]] = field(default_factory=dict[int, _Bin[T]])
+
+    def add(self, item: T, *, encoded_bytes: int, expected_output_tokens: int) -> list[T]:
+        """Put a request into its class; returns the batch that was full before it, or nothing.
+
+        `encoded_bytes` is the request's share of the encoded body. One over the limit travels alone, to be
+        refused by the API without harm to others.
+        """
+        number = size_class(expected_output_tokens)
+        current = self._bins.setdefault(number, _Bin())
+        full: list[T] = []
+        if len(current.items) == self.max_requests or current.encoded_bytes + encoded_bytes > self.max_bytes:
+            full = current.items
+            current = self._bins[number] = _Bin()
+        current.items.append(item)
+        current.encoded_bytes += encoded_bytes
+        return full
+
+    def rest(self) -> Iterator[list[T]]:
+        """The batches that are not full, short classes first; the packer is empty afterwards."""
+        for number in sorted(self._bins):
+            if items := self._bins.pop(number).items:
+                yield items
 
 
 def size_class(expected_output_tokens: int) -> int:
     """The number of the class that an output of this size belongs to."""
     return sum(expected_output_tokens > limit for limit in SIZE_CLASSES)
-
-
-def _filled(parcels: Sequence[Parcel], max_requests: int, max_bytes: int) -> Iterator[tuple[str, ...]]:
-    batch: list[str] = []
-    size = 0
-    for parcel in parcels:
-        if batch and (len(batch) == max_requests or size + parcel.encoded_bytes > max_bytes):
-            yield tuple(batch)
-            batch, size = [], 0
-        batch.append(parcel.key)
-        size += parcel.encoded_bytes
-    yield tuple(batch)

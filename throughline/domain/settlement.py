@@ -61,6 +61,13 @@ def settle(reply: Reply, kind: Kind, wanted: Wanted) -> Settlement:
     )
 
 
+def settle_partial(text: str, kind: Kind, wanted: Wanted) -> tuple[Unit, ...]:
+    """The complete units in the beginning of an answer, out of those that were asked for."""
+    if wanted.outline is None:
+        return ()  # which units count is not known before the whole outline is
+    return tuple(unit for unit in read_answer(text, kind).units if unit.unit_id in wanted.unit_ids)
+
+
 def planned_outline(answer: Answer) -> Outline | None:
     """The outline that the answer planned, if it is complete and its ids are unique."""
     ids = [entry.id for entry in answer.outline]

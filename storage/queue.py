@@ -1,0 +1,93 @@
+"""The queue: jobs that wait for a worker, for their batch, or whose worker died.
+
+There is no queue table: a job's status, its lease and its batches say everything, so nothing can disagree.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, exists, or_, select, update
+
+from storage.engine import Tx
+from storage.tables import batches, calls, jobs
+from throughline.domain.job import BatchId, JobId, JobStatus
+from throughline.domain.ledger import BatchState, CallState
+
+OPEN = (BatchState.INTENDED, BatchState.UNKNOWN, BatchState.SUBMITTED, BatchState.ENDED)
+"""States of a batch that may still bring answers."""
+
+
+def claim(
+    tx: Tx, *, owner: str, until: datetime, now: datetime, limit: int, simulated: bool, held: Collection[JobId] = ()
+) -> list[JobId]:
+    """Take up to `limit` queued jobs, oldest first; no other worker takes the same ones.
+
+    PostgreSQL skips rows that another claim has locked; SQLite's writing transactions exclude each other.
+    """
+    free = or_(jobs.c.lease_owner.is_(None), jobs.c.lease_until < now)
+    wanted = (jobs.c.status == JobStatus.QUEUED) & (jobs.c.simulated == simulated) & free & jobs.c.id.not_in(held)
+    query = select(jobs.c.id).where(wanted).order_by(jobs.c.id).limit(limit)
+    found = [JobId(job_id) for job_id in tx.execute(query.with_for_update(skip_locked=True)).scalars()]
+    if found:
+        tx.execute(update(jobs).where(jobs.c.id.in_(found)).values(lease_owner=owner, lease_until=until))
+    return found
+
+
+def open_batches(tx: Tx, *, simulated: bool) -> list[BatchId]:
+    """Every batch that may still bring answers, the oldest first."""
+    query = select(batches.c.id).where(batches.c.state.in_(OPEN), batches.c.simulated == simulated)
+    return [BatchId(batch_id) for batch_id in tx.execute(query.order_by(batches.c.id)).scalars()]
+
+
+def has_open_batch(tx: Tx, job_id: JobId) -> bool:
+    """Whether a batch of the job may still bring answers."""
+    return bool(tx.execute(select(_open_batch(job_id))).scalar_one())
+
+
+def ready(tx: Tx, *, simulated: bool) -> list[tuple[JobId, str | None]]:
+    """Waiting jobs whose batches have all been settled, each with the flow run that waits for it."""
+    wanted = (jobs.c.status == JobStatus.WAITING) & (jobs.c.simulated == simulated) & ~_open_batch(jobs.c.id)
+    rows = tx.execute(select(jobs.c.id, jobs.c.flow_run_id).where(wanted).order_by(jobs.c.id))
+    return [(JobId(row.id), row.flow_run_id) for row in rows]
+
+
+def suspended(tx: Tx, *, simulated: bool) -> list[tuple[JobId, str]]:
+    """Waiting jobs that a flow run carries out."""
+    wanted = (jobs.c.status == JobStatus.WAITING) & (jobs.c.simulated == simulated) & jobs.c.flow_run_id.is_not(None)
+    rows = tx.execute(select(jobs.c.id, jobs.c.flow_run_id).where(wanted).order_by(jobs.c.id))
+    return [(JobId(row.id), row.flow_run_id) for row in rows]
+
+
+def orphans(tx: Tx, now: datetime, *, simulated: bool) -> list[JobId]:
+    """Running jobs whose worker stopped renewing. A job that was given back in order is no orphan."""
+    wanted = (jobs.c.status == JobStatus.RUNNING) & (jobs.c.lease_until < now) & (jobs.c.simulated == simulated)
+    return [JobId(job_id) for job_id in tx.execute(select(jobs.c.id).where(wanted).order_by(jobs.c.id)).scalars()]
+
+
+def is_worked_on(tx: Tx, batch_id: BatchId, now: datetime) -> bool:
+    """Whether a live process holds one of the batch's jobs, and will look after the batch itself."""
+    held = (calls.c.batch_id == batch_id) & (jobs.c.lease_until >= now)
+    found = select(calls.c.id).join(jobs, jobs.c.id == calls.c.job_id).where(held).limit(1)
+    return tx.execute(found).first() is not None
+
+
+def unwanted(tx: Tx, *, simulated: bool) -> list[str]:
+    """Remote ids of submitted batches all of whose requests belong to cancelled jobs."""
+    wanted_by = (
+        select(calls.c.id)
+        .join(jobs, jobs.c.id == calls.c.job_id)
+        .where(
+            calls.c.batch_id == batches.c.id,
+            jobs.c.status != JobStatus.CANCELLED,
+            calls.c.state.in_((CallState.INTENDED, CallState.SENT)),
+        )
+    )
+    query = select(batches.c.remote_id).where(
+        batches.c.state == BatchState.SUBMITTED, batches.c.simulated == simulated, ~exists(wanted_by)
+    )
+    return [remote_id for remote_id in tx.execute(query).scalars() if remote_id]
+
+
+def _open_batch(job_id: object) -> ColumnElement[bool]:
+    of_job = (calls.c.job_id == job_id) & (batches.c.state.in_(OPEN))
+    return exists(select(calls.c.id).join(batches, batches.c.id == calls.c.batch_id).where(of_job))

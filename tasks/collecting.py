@@ -1,0 +1,148 @@
+"""Collecting: one look at every open batch, and at every job that waits or was left behind.
+
+Every step looks at what is, not at what happened: it may be repeated, left out once, or done twice at the same
+time, and needs no Prefect server but to resume the flow runs that wait there.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from storage import jobs, leases, queue
+from storage.batches import Batch
+from storage.engine import Tx
+from tasks import batches, runtime
+from tasks.flow_runs import FlowRuns, Standing
+from tasks.saving import read, saved
+from tasks.single_pass import save_result
+from throughline.domain.job import BatchId, JobId, JobStatus
+from throughline.domain.ledger import BatchState
+from throughline.errors import AccessRefused, ThroughlineError
+from throughline.failpoints import Failpoint, reach
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Collected:
+    """What one pass found and did, in numbers of batches and jobs."""
+
+    open: int = 0
+    ingested: int = 0
+    in_doubt: int = 0
+    cancelled: int = 0
+    resumed: int = 0
+    requeued: int = 0
+    troubled: int = 0
+
+
+async def collect_once(flow_runs: FlowRuns) -> Collected:
+    """One pass. Trouble with one batch or job is put into the log and stops no other."""
+    rt = runtime.current()
+    collected = Collected()
+    await _follow_cancelled_runs(flow_runs, collected)
+    for remote_id in await read(lambda tx: queue.unwanted(tx, simulated=rt.simulated)):
+        await batches.cancel(remote_id)
+        collected.cancelled += 1
+    for batch_id in await read(lambda tx: queue.open_batches(tx, simulated=rt.simulated)):
+        collected.open += 1
+        try:
+            await _advance(batch_id, collected)
+        except AccessRefused:
+            raise
+        except ThroughlineError as error:
+            collected.troubled += 1
+            logger.warning("batch not settled batch_id=%s reason=%s", batch_id, error)
+    await _requeue_orphans(collected)
+    await _go_on(flow_runs, collected)
+    return collected
+
+
+async def _advance(batch_id: BatchId, collected: Collected) -> None:
+    """Take the batch as far as it comes without waiting."""
+    batch = await batches.load(batch_id)
+    if batch.state in (BatchState.INTENDED, BatchState.UNKNOWN):
+        await _settle(batch, collected)
+    if await _is_there(batch_id) and await batches.has_ended(batch_id):
+        reach(Failpoint.COLLECT_BEFORE_INGEST)
+        await batches.ingest(batch_id, save_result)
+        collected.ingested += 1
+
+
+async def _is_there(batch_id: BatchId) -> bool:
+    return (await batches.load(batch_id)).state in (BatchState.SUBMITTED, BatchState.ENDED)
+
+
+async def _settle(batch: Batch, collected: Collected) -> None:
+    """Find a batch in doubt whose worker is gone; one that a worker still holds is its own to settle."""
+    now = runtime.now()
+    if await read(lambda tx: queue.is_worked_on(tx, batch.id, now)):
+        return
+    found = await batches.look(batch)
+    settings = runtime.current().settings
+    # A dead worker's request was sent within its lease, and has been accepted or not a little later.
+    surely = now - batch.intended_at > timedelta(seconds=settings.lease_s + settings.batch_settle_s)
+    if found or (found == "" and surely):
+        await batches.conclude_doubt(batch, found)
+    else:
+        collected.in_doubt += 1
+
+
+async def _requeue_orphans(collected: Collected) -> None:
+    """Jobs whose worker died go back into the queue: the next worker goes on from the last link."""
+    rt = runtime.current()
+    now = runtime.now()
+    for job_id in await read(lambda tx: queue.orphans(tx, now, simulated=rt.simulated)):
+        requeued = await saved(lambda tx, job_id=job_id: _requeue(tx, job_id))
+        collected.requeued += requeued
+
+
+def _requeue(tx: Tx, job_id: JobId) -> bool:
+    """Whether the job was still an orphan when it was locked for this."""
+    found = leases.holder(tx, job_id, locked=True)
+    if found is None or found.until >= runtime.now() or jobs.get(tx, job_id).status is not JobStatus.RUNNING:
+        return False
+    leases.take_away(tx, job_id)
+    jobs.set_status(tx, job_id, JobStatus.QUEUED, reason="its worker stopped", now=runtime.now())
+    return True
+
+
+async def _go_on(flow_runs: FlowRuns, collected: Collected) -> None:
+    """Wake what waited for a batch that is settled now: the suspended flow run, or the next sweep."""
+    rt = runtime.current()
+    for job_id, flow_run_id in await read(lambda tx: queue.ready(tx, simulated=rt.simulated)):
+        standing = Standing.GONE if flow_run_id is None else await flow_runs.standing(flow_run_id)
+        match standing:
+            case Standing.SUSPENDED if flow_run_id is not None:
+                reach(Failpoint.COLLECT_BEFORE_RESUME)
+                collected.resumed += await flow_runs.resume(flow_run_id)
+            case Standing.GONE | Standing.ENDED:
+                await saved(lambda tx, job_id=job_id: _queue_if_waiting(tx, job_id))
+                collected.requeued += 1
+            case _:
+                pass  # it is on its way, or the server is away: the next pass looks again
+
+
+def _queue_if_waiting(tx: Tx, job_id: JobId) -> None:
+    if jobs.get(tx, job_id).status is JobStatus.WAITING:
+        jobs.belongs_to(tx, job_id, None)
+        jobs.set_status(tx, job_id, JobStatus.QUEUED, now=runtime.now())
+
+
+async def _follow_cancelled_runs(flow_runs: FlowRuns, collected: Collected) -> None:
+    """A person cancelled the flow run of a waiting job: then the job is cancelled, too."""
+    rt = runtime.current()
+    for job_id, flow_run_id in await read(lambda tx: queue.suspended(tx, simulated=rt.simulated)):
+        if await flow_runs.standing(flow_run_id) is Standing.CANCELLED:
+            await cancel_job(job_id)
+            collected.cancelled += 1
+
+
+async def cancel_job(job_id: JobId) -> None:
+    """Nothing more is sent for this job. What is under way is stopped where it can be; what is paid is kept."""
+
+    def write(tx: Tx) -> None:
+        jobs.set_status(tx, job_id, JobStatus.CANCELLED, reason="cancelled by a person", now=runtime.now())
+        leases.take_away(tx, job_id)
+
+    await saved(write)

@@ -1,0 +1,107 @@
+"""The life of a job: plan, run the chosen path or both, check, conclude."""
+
+import asyncio
+
+from storage.attempts import Attempt
+from tasks import leasing
+from tasks.artifacts import progress_shown, publish_plan, publish_result
+from tasks.chain import run_chain
+from tasks.checking import check_attempt
+from tasks.conclusion import conclude, fail, put_aside, read_report, require_same_world, start
+from tasks.planning import load_plan
+from tasks.single_pass import begin_single_pass, ingest_single_pass, submit_single_pass, wait_for_batch
+from throughline.domain.job import AttemptStatus, JobId, JobStatus, Path, Role
+from throughline.domain.plan import Plan
+from throughline.domain.report import JobReport
+from throughline.errors import JobBusy, ThroughlineError
+from throughline.failpoints import Failpoint, reach
+
+
+async def finished(job_id: JobId) -> JobReport:
+    """Carry the job out in this process, waiting for its batch here."""
+    report = await carry_out(job_id, hold=True)
+    assert report is not None, "a job that is held to its end has a report"
+    return report
+
+
+async def carry_out(job_id: JobId, *, hold: bool) -> JobReport | None:
+    """Everything that happens to a registered job. Safe to call again: what is done stays done.
+
+    None when the job waits for its batch, which it only does without `hold`.
+    """
+    async with leasing.held(job_id):
+        if (report := read_report(job_id)).status is JobStatus.DONE:
+            return report
+        return await _carry_out(job_id, hold=hold)
+
+
+async def _carry_out(job_id: JobId, *, hold: bool) -> JobReport | None:
+    try:
+        await require_same_world(job_id)
+        plan = await load_plan(job_id)
+        await publish_plan(job_id, plan)
+        await start(job_id)
+        reach(Failpoint.JOB_STARTED)
+        async with progress_shown(job_id, plan):
+            ended = await run_paths(job_id, plan, hold=hold)
+        if not ended:
+            await put_aside(job_id)
+            reach(Failpoint.PUT_ASIDE)
+            return None
+    except JobBusy:
+        raise  # whoever took it over says how it ends
+    except ThroughlineError as error:
+        await fail(job_id, error)
+        raise
+    reach(Failpoint.BEFORE_CONCLUDE)
+    report = await conclude(job_id)
+    reach(Failpoint.AFTER_CONCLUDE)
+    await publish_result(report)
+    return report
+
+
+async def run_paths(job_id: JobId, plan: Plan, *, hold: bool) -> bool:
+    """Whether the chosen path, or both side by side, came to their end.
+
+    One that fails lets the other bring in what it has paid for.
+    """
+    running = (run_path(job_id, path, role, hold=hold) for path, role in paths(plan))
+    outcomes = await asyncio.gather(*running, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return all(outcomes)
+
+
+def paths(plan: Plan) -> list[tuple[Path, Role]]:
+    """The paths to run, the chosen one as primary."""
+    chosen = [(plan.chosen, Role.PRIMARY)]
+    others = [(path, Role.COMPARISON) for path in Path if path is not plan.chosen]
+    return chosen + (others if plan.run_both else [])
+
+
+async def run_path(job_id: JobId, path: Path, role: Role, *, hold: bool) -> bool:
+    """Whether the path came to its end; a single pass that comes back short is completed by the chain."""
+    match path:
+        case Path.CHUNKED:
+            attempt = await run_chain(job_id, role)
+        case Path.SINGLE_PASS:
+            attempt = await single_pass(job_id, role, hold=hold)
+            if attempt is None:
+                return False
+            if attempt.status is not AttemptStatus.COMPLETE:
+                await check_attempt(attempt.id)
+                attempt = await run_chain(job_id, Role.FALLBACK, continues=attempt.id)
+    reach(Failpoint.BEFORE_CHECK)
+    await check_attempt(attempt.id)
+    return True
+
+
+async def single_pass(job_id: JobId, role: Role, *, hold: bool) -> Attempt | None:
+    """Submit, wait, ingest; an item that brought nothing is submitted once more. None while the batch runs."""
+    attempt = await begin_single_pass(job_id, role)
+    while (batch_id := await submit_single_pass(attempt.id)) is not None:
+        if not await wait_for_batch(batch_id, hold=hold):
+            return None
+        await ingest_single_pass(attempt.id, batch_id)
+    return await begin_single_pass(job_id, role)

@@ -1,0 +1,63 @@
+"""Saving what was paid for: a database that is locked, full or away for a while must not lose an answer in hand."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from storage.engine import Tx, reading, transaction
+from tasks import runtime
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+_FIRST_WAIT_S = 0.2
+_LONGEST_WAIT_S = 15.0
+
+
+async def saved(work: Callable[[Tx], T], *, durable: bool = True) -> T:
+    """Run `work` in one transaction, again from its start while the database cannot be used, with patience.
+
+    `work` may run several times and commits at most once. Other errors pass through at once.
+    """
+    return await _patiently(lambda: _in_transaction(work, durable=durable))
+
+
+async def try_saved(work: Callable[[Tx], T]) -> T | None:
+    """Run `work` in one transaction once; None when the database cannot be used. For what is saved again later."""
+    try:
+        return _in_transaction(work, durable=True)
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("not saved now reason=%s", error.orig)
+        return None
+
+
+async def read(work: Callable[[Tx], T]) -> T:
+    """Run `work` on one consistent view of the ledger, with the same patience."""
+    return await _patiently(lambda: _in_view(work))
+
+
+def _in_transaction(work: Callable[[Tx], T], *, durable: bool) -> T:
+    with transaction(runtime.current().engine, durable=durable) as tx:
+        return work(tx)
+
+
+def _in_view(work: Callable[[Tx], T]) -> T:
+    with reading(runtime.current().engine) as tx:
+        return work(tx)
+
+
+async def _patiently(attempt: Callable[[], T]) -> T:
+    wait_s = _FIRST_WAIT_S
+    give_up_at = time.monotonic() + runtime.current().settings.database_patience_s
+    while True:
+        try:
+            return attempt()
+        except (OperationalError, InterfaceError) as error:
+            if time.monotonic() + wait_s > give_up_at:
+                raise
+            logger.warning("database not usable, waiting wait_s=%.1f reason=%s", wait_s, error.orig)
+        await asyncio.sleep(wait_s)
+        wait_s = min(wait_s * 2, _LONGEST_WAIT_S)

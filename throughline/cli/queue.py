@@ -1,0 +1,87 @@
+"""The queue's commands: leave a job to the service, and do the service's rounds by hand."""
+
+import asyncio
+import json
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from tasks import registration
+from tasks.collecting import cancel_job, collect_once
+from tasks.flow_runs import NoFlowRuns
+from tasks.sending import enqueue, sweep_queue
+from throughline.cli.commands import cli
+from throughline.cli.request import Options, find, job_options, opened
+from throughline.domain.job import JobStatus
+
+
+@cli.command()
+@job_options
+@click.option("--again", is_flag=True, help="Start anew instead of going on with the same job.")
+def submit(again: bool, **typed: Any) -> int:  # Any: click passes options by name
+    """Plan a job and leave it to the scheduled sweep, which lets independent jobs share batches."""
+    return asyncio.run(_submit(Options(**typed), again=again))
+
+
+async def _submit(options: Options, *, again: bool) -> int:
+    async with opened(simulate=options.simulate) as rt:
+        job = await registration.register(options.request(rt.settings, again=again))
+        idle = job.status is JobStatus.REGISTERED or (job.ended and job.status is not JobStatus.DONE)
+        if idle:
+            await enqueue(job.id)
+        status = JobStatus.QUEUED if idle else job.status
+        if options.as_json:
+            click.echo(json.dumps({"id": job.id, "status": status, "simulated": rt.simulated}))
+        else:
+            click.echo(f"Job {job.id} is {status}. Follow it with: throughline show {job.id}")
+    return 0
+
+
+@cli.command()
+@click.option("--limit", default=10_000, show_default=True, type=click.IntRange(min=1), help="The most jobs to take.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def sweep(limit: int, as_json: bool) -> int:
+    """Send what is queued, once: what the scheduled flow of the same name does."""
+    return asyncio.run(_sweep(limit, as_json=as_json))
+
+
+async def _sweep(limit: int, *, as_json: bool) -> int:
+    async with opened():
+        _tell(asdict(await sweep_queue(limit)), as_json=as_json)
+    return 0
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def collect(as_json: bool) -> int:
+    """Look once at every open batch and bring in what is answered: what the scheduled flow does."""
+    return asyncio.run(_collect(as_json=as_json))
+
+
+async def _collect(*, as_json: bool) -> int:
+    async with opened():
+        _tell(asdict(await collect_once(NoFlowRuns())), as_json=as_json)
+    return 0
+
+
+@cli.command()
+@click.argument("job")
+def cancel(job: str) -> int:
+    """Send nothing more for a job. What is under way is stopped where it can be; what is paid for is kept."""
+    return asyncio.run(_cancel(job))
+
+
+async def _cancel(wanted: str) -> int:
+    async with opened() as rt:
+        job_id = await find(rt, wanted)
+        await cancel_job(job_id)
+    click.echo(
+        f"Job {job_id} is cancelled. A batch under way is stopped by the next collect. To go on after all: "
+        f"throughline resume {job_id}"
+    )
+    return 0
+
+
+def _tell(counts: dict[str, int], *, as_json: bool) -> None:
+    click.echo(json.dumps(counts) if as_json else ", ".join(f"{count} {name}" for name, count in counts.items()))

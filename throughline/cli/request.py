@@ -1,0 +1,131 @@
+"""What commands share: the options of a job, the ledger (and the stand-in) opened around a command, finding a job."""
+
+import uuid
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from pathlib import Path as FilePath
+from typing import Any
+
+import click
+
+from storage import jobs
+from storage.engine import parse_url, reading
+from tasks import runtime
+from tasks.registration import Request
+from throughline import settings
+from throughline.cli import stand_in
+from throughline.cli.duration import seconds
+from throughline.domain.job import Depth, JobId, JobSpec, Kind, PathChoice, ReviewMode
+from throughline.errors import BadInput
+from throughline.settings import Settings
+
+_SIMULATED_WAIT_S = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of `run` and `plan`, as typed."""
+
+    sources: tuple[str, ...]
+    kind: str
+    path: str
+    depth: str
+    instructions: str
+    model: str | None
+    budget_usd: str | None
+    deadline: str | None
+    review: str
+    simulate: bool
+    as_json: bool
+
+    def request(self, chosen: Settings, *, again: bool = False) -> Request:
+        """The validated request."""
+        spec = JobSpec(
+            kind=Kind(self.kind),
+            model=self.model or chosen.model,
+            path=PathChoice(self.path),
+            depth=Depth(self.depth),
+            instructions=self.instructions.encode("utf-8", "replace").decode(),
+            effort=chosen.effort,
+            budget_usd=_budget(self.budget_usd),
+            deadline_s=seconds(self.deadline) if self.deadline else None,
+            review=ReviewMode(self.review),
+        )
+        chosen.find_model(spec.model)
+        return Request(spec=spec, references=self.sources, nonce=uuid.uuid4().hex if again else "")
+
+
+def one_of(values: type[StrEnum]) -> click.Choice[str]:
+    return click.Choice([str(value) for value in values])
+
+
+def job_options(command: Callable[..., Any]) -> Callable[..., Any]:  # Any: click decorates any function
+    options = [
+        click.argument("sources", nargs=-1, required=True),
+        click.option("--kind", type=one_of(Kind), required=True, help="What to write."),
+        click.option("--path", type=one_of(PathChoice), default="auto", show_default=True),
+        click.option("--depth", type=one_of(Depth), default="standard", show_default=True),
+        click.option("--instructions", default="", help="Wishes in your own words; the question of a report."),
+        click.option("--model", help="A Claude model id; THROUGHLINE_MODEL by default."),
+        click.option("--budget-usd", metavar="USD", help="The most that this job may cost."),
+        click.option("--deadline", metavar="TIME", help="When it must be done: 45m, 2h, 1d."),
+        click.option("--review", type=one_of(ReviewMode), default="auto", show_default=True),
+        click.option("--simulate", is_flag=True, help="Use the local stand-in for the API; no key, no cost."),
+        click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@asynccontextmanager
+async def opened(*, simulate: bool = False) -> AsyncGenerator[runtime.Runtime]:
+    chosen = settings.load()
+    if not simulate:
+        async with runtime.opened(chosen) as rt:
+            yield rt
+        return
+    # Beside the ledger, so that a job's simulated batches are found again where the job is.
+    with stand_in.simulator(_beside(chosen.database_url)) as url:
+        simulated = chosen.model_copy(
+            update={
+                "api_key": settings.SecretStr("sim-local"),
+                "base_url": url,
+                "batch_poll_s": _SIMULATED_WAIT_S,
+                "batch_settle_s": _SIMULATED_WAIT_S,
+                "api_first_wait_s": _SIMULATED_WAIT_S,
+            }
+        )
+        async with runtime.opened(simulated) as rt:
+            yield rt
+
+
+def _beside(database_url: str) -> FilePath:
+    url = parse_url(database_url)
+    folder = FilePath(url.database or "").parent if url.get_backend_name() == "sqlite" else FilePath(".throughline")
+    return folder / "simulator.db"
+
+
+async def find(rt: runtime.Runtime, wanted: str) -> JobId:
+    with reading(rt.engine) as tx:
+        found = jobs.matching(tx, wanted)
+    if not found:
+        raise BadInput(f"There is no job {wanted!r}. See: throughline list")
+    if len(found) > 1:
+        raise BadInput(f"{wanted!r} fits more than one job. Give more of the id; see: throughline list")
+    return found[0]
+
+
+def _budget(typed: str | None) -> Decimal | None:
+    if typed is None:
+        return None
+    try:
+        budget = Decimal(typed.removeprefix("$"))
+    except InvalidOperation:
+        raise BadInput(f"The budget {typed!r} is not an amount. Write dollars, like 2.50.") from None
+    if not budget.is_finite() or budget <= 0:
+        raise BadInput(f"The budget must be more than 0 dollars, not {typed}.")
+    return budget
