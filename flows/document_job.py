@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from prefect import flow
 
-from flows.registered_job import carry_out
+from flows.registered_job import job_of_this_run, to_its_end
 from tasks import runtime
 from tasks.registration import Request, register
 from throughline.domain.job import Depth, JobSpec, Kind, PathChoice, ReviewMode
@@ -46,5 +46,5 @@ async def document_job(
             budget_usd=Decimal(str(budget_usd)) if budget_usd else None,
             review=review,
         )
-        job = await register(Request(spec=spec, references=tuple(sources)))
-        return to_json(await carry_out(job.id))
+        job_id = await job_of_this_run() or (await register(Request(spec=spec, references=tuple(sources)))).id
+        return to_json(await to_its_end(job_id))

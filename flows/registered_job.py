@@ -6,12 +6,14 @@ from prefect import flow
 from prefect.flow_runs import asuspend_flow_run
 
 from storage import jobs, queue
+from storage.engine import Tx
 from tasks import runtime
 from tasks.job_life import carry_out, finished
 from tasks.saving import read, saved
 from tasks.step import flow_run_id
 from throughline.domain.job import JobId
 from throughline.domain.report import JobReport, to_json
+from throughline.errors import JobBusy
 from throughline.failpoints import Failpoint, reach
 from throughline.settings import BatchWait
 
@@ -29,12 +31,18 @@ async def registered_job(job_id: JobId) -> dict[str, object]:
         return to_json(await to_its_end(job_id))
 
 
+async def job_of_this_run() -> JobId | None:
+    """The job that this flow run carries out already: a resumed run begins anew, whatever its sources say now."""
+    run_id = flow_run_id()
+    return None if run_id is None else await read(lambda tx: jobs.of_flow_run(tx, run_id))
+
+
 async def to_its_end(job_id: JobId) -> JobReport:
     """Carry the job out, suspending this flow run while a batch is on its way where that is wanted."""
     run_id = flow_run_id()
     if run_id is None or runtime.current().settings.batch_wait is BatchWait.POLL:
         return await finished(job_id)
-    await saved(lambda tx: jobs.belongs_to(tx, job_id, run_id))
+    await saved(lambda tx: _belongs_to(tx, job_id, run_id))
     suspensions = 0
     while (report := await carry_out(job_id, hold=False)) is None:
         # A resumed run begins anew: keys that have fired are passed over, and the ledger is asked each time.
@@ -43,3 +51,10 @@ async def to_its_end(job_id: JobId) -> JobReport:
             reach(Failpoint.BEFORE_SUSPEND)
             await asuspend_flow_run(timeout=int(_LONGEST_SUSPENSION.total_seconds()), key=f"batch-{suspensions}")
     return report
+
+
+def _belongs_to(tx: Tx, job_id: JobId, run_id: str) -> None:
+    carrier = jobs.carrier(tx, job_id)
+    if carrier not in (None, run_id):
+        raise JobBusy(f"Job {job_id} is carried out by flow run {carrier}, which waits for its batch. Follow that one.")
+    jobs.belongs_to(tx, job_id, run_id)

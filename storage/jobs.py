@@ -161,6 +161,12 @@ def set_status(tx: Tx, job_id: JobId, status: JobStatus, *, reason: str | None =
         raise IllegalMove(f"Job {job_id} cannot go from {get(tx, job_id).status} to {status}.")
 
 
+def carrier(tx: Tx, job_id: JobId) -> str | None:
+    """The flow run that carries this job out and waits for its batch."""
+    waiting = (jobs.c.id == job_id) & (jobs.c.status == JobStatus.WAITING)
+    return tx.execute(select(jobs.c.flow_run_id).where(waiting)).scalar_one_or_none()
+
+
 def belongs_to(tx: Tx, job_id: JobId, flow_run_id: str | None) -> None:
     """Remember the flow run that carries this job out; None when no flow run does."""
     tx.execute(update(jobs).where(jobs.c.id == job_id).values(flow_run_id=flow_run_id))
