@@ -51,6 +51,7 @@ class Call:
     stop_reason: str | None
     delivered: frozenset[str]
     errors: tuple[str, ...]
+    intended_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,4 +261,5 @@ def _call(row: Row[Any]) -> Call:  # Any: a row's columns are known to the table
         stop_reason=row.stop_reason,
         delivered=frozenset(row.delivered or ()),
         errors=tuple(row.errors or ()),
+        intended_at=row.intended_at,
     )

@@ -119,6 +119,8 @@ def get(tx: Tx, job_id: JobId) -> Job:
 
 def matching(tx: Tx, prefix: str) -> list[JobId]:
     """Up to two ids that end with or begin with that text: two mean that it is ambiguous."""
+    if not prefix:
+        return []
     wanted = jobs.c.id.startswith(prefix, autoescape=True) | jobs.c.id.endswith(prefix, autoescape=True)
     rows = tx.execute(select(jobs.c.id).where(wanted).order_by(jobs.c.id).limit(2))
     return [JobId(job_id) for job_id in rows.scalars()]

@@ -79,7 +79,7 @@ def unwanted(tx: Tx, *, simulated: bool) -> list[str]:
         .where(
             calls.c.batch_id == batches.c.id,
             jobs.c.status != JobStatus.CANCELLED,
-            calls.c.state.in_((CallState.INTENDED, CallState.SENT)),
+            calls.c.state == CallState.SENT,
         )
     )
     query = select(batches.c.remote_id).where(

@@ -18,6 +18,9 @@ from throughline.domain.pricing import Usage
 from throughline.domain.report import AttemptReport, CitationCounts, JobReport
 
 
+OPEN = (CallState.INTENDED, CallState.SENT, CallState.RECEIVED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a job has come."""
@@ -61,7 +64,7 @@ def progress(tx: Tx, job_id: JobId) -> Progress:
         tx.execute(
             select(
                 func.count().filter(done).label("done"),
-                func.count().filter(calls.c.state.in_([CallState.INTENDED, CallState.SENT])).label("open"),
+                func.count().filter(calls.c.state.in_(OPEN)).label("open"),
                 func.coalesce(func.sum(calls.c.output_tokens), 0).label("output_tokens"),
                 func.coalesce(func.sum(calls.c.cost_usd, type_=calls.c.cost_usd.type), 0).label("cost_usd"),
             ).where(calls.c.job_id == job_id)
@@ -82,7 +85,7 @@ def progress(tx: Tx, job_id: JobId) -> Progress:
 def _call_totals(tx: Tx, job_id: JobId) -> dict[AttemptId, Row[Any]]:
     usd = calls.c.cost_usd.type
     lost = calls.c.state == CallState.LOST
-    under_way = calls.c.state.in_([CallState.INTENDED, CallState.SENT])
+    under_way = calls.c.state.in_(OPEN)
     rows = tx.execute(
         select(
             calls.c.attempt_id,

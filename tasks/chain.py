@@ -241,7 +241,7 @@ async def _lose(chain: _Chain, call_id: CallId, error: Ambiguous) -> None:
 async def _record(chain: _Chain, call_id: CallId, link: Link, reply: Reply) -> None:
     settlement = settle(reply, chain.context.job.spec.kind, _wanted(chain.outline, link))
     fresh = [unit for unit in settlement.units if unit.unit_id not in chain.units]
-    cost = context.cost_of(chain.context.model.id, reply, batch=False)
+    cost = context.cost_of(chain.context.model.id, reply, batch=False, at=runtime.now())
     refused = reply.stop_reason is StopReason.REFUSAL
 
     def write(tx: Tx) -> None:

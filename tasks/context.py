@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 
 from storage import jobs
@@ -55,7 +56,7 @@ class JobContext:
                 usage += Usage(cache_write_5m_tokens=prompt)
             case True, True:
                 usage += Usage(cache_write_1h_tokens=prompt)
-        return price_of(self.model.id, usage, batch=batch).usd
+        return price_of(self.model.id, usage, batch=batch, at=runtime.now()).usd
 
     def budget(self) -> Budget:
         """The limits that hold for the next call."""
@@ -83,15 +84,15 @@ class JobContext:
         return replace(ask, max_tokens=affordable)
 
 
-def price_of(model_id: str, usage: Usage, *, batch: bool) -> Price:
-    """What one call costs by today's prices."""
+def price_of(model_id: str, usage: Usage, *, batch: bool, at: datetime) -> Price:
+    """What one call costs by the prices of that day."""
     unlisted = runtime.current().settings.unlisted_price()
-    return price(usage, model_id, batch=batch, at=runtime.now(), unlisted=unlisted)
+    return price(usage, model_id, batch=batch, at=at, unlisted=unlisted)
 
 
-def cost_of(model_id: str, reply: Reply, *, batch: bool) -> Price | None:
-    """What an answer cost; None when its usage cannot be believed."""
-    return price_of(model_id, reply.usage, batch=batch) if reply.usage_known else None
+def cost_of(model_id: str, reply: Reply, *, batch: bool, at: datetime) -> Price | None:
+    """What an answer cost that was asked for at `at`; None when its usage cannot be believed."""
+    return price_of(model_id, reply.usage, batch=batch, at=at) if reply.usage_known else None
 
 
 def load(job_id: JobId) -> JobContext:

@@ -65,7 +65,7 @@ async def run_paths(job_id: JobId, plan: Plan, *, hold: bool) -> bool:
 
     One that fails lets the other bring in what it has paid for.
     """
-    running = (run_path(job_id, path, role, hold=hold) for path, role in paths(plan))
+    running = (run_path(job_id, path, role, hold=hold, alone=not plan.run_both) for path, role in paths(plan))
     outcomes = await asyncio.gather(*running, return_exceptions=True)
     for outcome in outcomes:
         if isinstance(outcome, BaseException):
@@ -80,8 +80,11 @@ def paths(plan: Plan) -> list[tuple[Path, Role]]:
     return chosen + (others if plan.run_both else [])
 
 
-async def run_path(job_id: JobId, path: Path, role: Role, *, hold: bool) -> bool:
-    """Whether the path came to its end; a single pass that comes back short is completed by the chain."""
+async def run_path(job_id: JobId, path: Path, role: Role, *, hold: bool, alone: bool) -> bool:
+    """Whether the path came to its end; a single pass that comes back short is completed by the chain.
+
+    One that brought nothing, beside a chain that writes everything, is not asked for a second chain.
+    """
     match path:
         case Path.CHUNKED:
             attempt = await run_chain(job_id, role)
@@ -89,7 +92,7 @@ async def run_path(job_id: JobId, path: Path, role: Role, *, hold: bool) -> bool
             attempt = await single_pass(job_id, role, hold=hold)
             if attempt is None:
                 return False
-            if attempt.status is not AttemptStatus.COMPLETE:
+            if attempt.status is AttemptStatus.SHORT or (alone and attempt.status is AttemptStatus.FAILED):
                 await check_attempt(attempt.id)
                 attempt = await run_chain(job_id, Role.FALLBACK, continues=attempt.id)
     reach(Failpoint.BEFORE_CHECK)

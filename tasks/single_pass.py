@@ -173,7 +173,7 @@ def _save_reply(tx: Tx, call: Call, attempt: Attempt, spec: JobSpec, reply: Repl
     settlement = settle(reply, spec.kind, Wanted(outline=attempt.outline, unit_ids=asked, closing=True))
     status, reason = judge(reply, settlement)
     settled = Settled(delivered=settlement.delivered, errors=settlement.errors, wasted_tokens=settlement.wasted_tokens)
-    cost = context.cost_of(spec.model, reply, batch=True)
+    cost = context.cost_of(spec.model, reply, batch=True, at=call.intended_at)
     if not calls.record(tx, call.id, reply=reply, cost=cost, settled=settled, now=runtime.now()):
         return  # another process has just saved the same line
     attempts.save_units(tx, attempt.id, call.id, settlement.units)

@@ -89,6 +89,8 @@ class Settings(BaseSettings):
                 input_usd_per_mtok=Decimal(input_usd),
                 output_usd_per_mtok=Decimal(output_usd),
             )
+            if not all(price.is_finite() and price >= 0 for price in (Decimal(input_usd), Decimal(output_usd))):
+                raise ValueError("no price")  # noqa: TRY301 - told below, like every other way to be unreadable
         except (ValueError, ArithmeticError):
             raise BadInput(
                 "THROUGHLINE_UNLISTED_MODEL must be five words: id, context tokens, output tokens, and the "
