@@ -1,0 +1,94 @@
+"""A log replayed: read strictly, never looked ahead in, and decided better than by any rule without learning."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from benchmarks.worlds import KNOBS, TERMS, replay_log
+from throughline.domain.job import Path
+from throughline.domain.learning.replay import Row, read_rows, replay
+from throughline.errors import BadInput
+
+LOG = replay_log(400, seed=1)
+REPLAYED = replay(LOG, TERMS, KNOBS)
+HEAD = "time,input_tokens,output_tokens,kind,truncated,user"
+
+
+def test_rows_are_read_in_time_order_with_their_optional_columns():
+    lines = [HEAD, "2026-01-02T10:00:00+00:00,10,20,chat,true,x", "2026-01-01,1,2,,,"]
+    assert read_rows(lines) == [
+        Row(at=datetime(2026, 1, 1, tzinfo=UTC), input_tokens=1, output_tokens=2),
+        Row(at=datetime(2026, 1, 2, 10, tzinfo=UTC), input_tokens=10, output_tokens=20, kind="chat", truncated=True),
+    ]
+
+
+def test_the_three_columns_are_enough():
+    assert read_rows(["time,input_tokens,output_tokens", "2026-01-01,1,2"])[0].kind == "any"
+
+
+@pytest.mark.parametrize("line", ["yesterday,1,2", "2026-01-01,1,", "2026-01-01,1,-2", "2026-01-01,1"])
+def test_a_line_that_cannot_be_read_is_named(line: str):
+    with pytest.raises(BadInput, match=r"^Line 3 of the log cannot be read"):
+        read_rows([HEAD, "2026-01-01,1,2", line])
+
+
+@pytest.mark.parametrize("lines", [[], ["time,tokens", "2026-01-01,2"]])
+def test_a_log_without_its_columns_is_refused(lines: list[str]):
+    with pytest.raises(BadInput, match="has no column"):
+        read_rows(lines)
+
+
+def test_nothing_later_changes_a_decision():
+    longer = [replace(row, output_tokens=row.output_tokens * 9) for row in LOG[60:70]]
+    assert replay([*LOG[:60], *longer], TERMS, KNOBS).decisions[:60] == REPLAYED.decisions[:60]
+
+
+def test_the_order_of_the_rows_given_does_not_matter():
+    assert replay(LOG[:40][::-1], TERMS, KNOBS) == replay(LOG[:40], TERMS, KNOBS)
+
+
+def test_the_bound_holds_on_rows_not_yet_seen():
+    held = REPLAYED.sizes.overall
+    assert held.share == pytest.approx(0.9, abs=0.03 + 2 * (0.09 / held.known) ** 0.5)
+
+
+def test_regret_is_at_most_five_percent_and_below_either_path_for_all():
+    routing = REPLAYED.routing
+    assert routing.router.regret_share <= 0.05
+    assert routing.router.total_usd < min(routing.always_single.total_usd, routing.always_chunked.total_usd)
+
+
+def test_the_costs_alone_beat_any_input_threshold_and_nearly_reach_the_best_forecast_threshold_in_hindsight():
+    """Hindsight knows the cold start too. What the router loses beyond this is the rule of the bound."""
+    routing = REPLAYED.routing
+    assert routing.router_by_cost.total_usd < routing.best_input_threshold.total_usd
+    assert routing.router_by_cost.regret_share <= routing.best_threshold.regret_share + 0.005
+
+
+def test_cuts_stay_below_the_nominal_rate():
+    single = [decision for decision in REPLAYED.decisions if decision.path is Path.SINGLE_PASS]
+    assert sum(decision.cut for decision in single) < 0.1 * len(single)
+    assert REPLAYED.lines[-1].endswith(f"of {len(single)}")
+
+
+def test_an_output_whose_bound_exceeds_one_answer_goes_to_the_chain():
+    narrow = replace(TERMS, single_cap_tokens=30_000)
+    ruled = [d for d in replay(LOG[:100], narrow, KNOBS).decisions if d.path is not d.by_cost]
+    assert ruled
+    assert all(d.path is Path.CHUNKED and "one answer ends at 30,000" in d.reason for d in ruled)
+
+
+def test_a_cut_single_pass_pays_for_the_rest_by_the_chain():
+    terms = replace(TERMS, single_cap_tokens=10_000)
+    whole = terms.total_usd(Path.SINGLE_PASS, 1_000, 10_000, KNOBS)
+    cut = terms.total_usd(Path.SINGLE_PASS, 1_000, 14_000, KNOBS)
+    rest = terms.total_usd(Path.CHUNKED, 1_000, 4_000, KNOBS)
+    assert cut == pytest.approx(whole + rest)
+
+
+def test_a_chain_over_the_whole_corpus_pays_for_reading_it_again():
+    again = replace(TERMS, reread_share=Decimal("0.1"))
+    extra = again.chunked_tokens_usd(100_000, 40_000) - TERMS.chunked_tokens_usd(100_000, 40_000)
+    assert extra == Decimal("0.04")  # 100,000 tokens x 0.1 x 2 further links x $2 a million

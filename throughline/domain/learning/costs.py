@@ -1,0 +1,189 @@
+"""What a path is expected to cost in all, component by component, and whether looking first would pay.
+
+Total = tokens + chance of a cut x rework + expected repairs + review minutes x their rate + waiting x its price
++ risk aversion x what the upper bound would add. Each component carries the sentence that explains it and
+how many finished attempts its figures come from; 0 means an assumption.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from statistics import NormalDist
+
+from throughline.domain.job import Path
+
+NEAR_TIE = 0.05  # a smaller gap, as a share of what is in dispute, is called a near tie
+PROBE_STEPS = 9
+_NORMAL = NormalDist()
+_INDIFFERENT_USD = Decimal("0.0001")
+
+Curve = Callable[[float], Decimal]
+"""Total cost in USD of a path whose output takes that many tokens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knobs:
+    """What a team decides: the price of an hour of review and of waiting (USD), and its risk aversion.
+
+    Risk aversion 0 decides by the mean alone; 1 as if each job took its upper bound.
+    """
+
+    review_usd_per_hour: Decimal
+    waiting_usd_per_hour: Decimal
+    risk_aversion: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathInputs:
+    """What the cost of one path follows from.
+
+    `tokens_usd` is for the expected size, `upper_tokens_usd` for the upper bound, `rework_usd` what a cut would
+    cost, `repairs` the expected number of repair calls of `repair_usd` each. `learned_from` says for each
+    component name how many finished attempts its figures come from.
+    """
+
+    path: Path
+    tokens_usd: Decimal
+    upper_tokens_usd: Decimal
+    truncation_chance: float
+    rework_usd: Decimal
+    repairs: float
+    repair_usd: Decimal
+    review_minutes: float
+    hours: float
+    learned_from: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One named part of a total, with how it was reached and from how many finished attempts."""
+
+    name: str
+    usd: Decimal
+    how: str
+    learned_from: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathCost:
+    """The expected total cost of a path."""
+
+    path: Path
+    components: tuple[Component, ...]
+
+    @property
+    def total_usd(self) -> Decimal:
+        """The sum of all components."""
+        return sum((component.usd for component in self.components), Decimal(0))
+
+
+def total_cost(inputs: PathInputs, knobs: Knobs) -> PathCost:
+    """Every component of one path's expected total, those of 0 included."""
+    risk_usd = max(inputs.upper_tokens_usd - inputs.tokens_usd, Decimal(0))
+    rows = (
+        ("tokens", inputs.tokens_usd, "expected tokens x price"),
+        ("rework", Decimal(inputs.truncation_chance) * inputs.rework_usd,
+         f"chance of a cut {inputs.truncation_chance:.1%} x ${inputs.rework_usd:.4f}"),
+        ("repairs", Decimal(inputs.repairs) * inputs.repair_usd,
+         f"{inputs.repairs:.2f} repair calls x ${inputs.repair_usd:.4f}"),
+        ("review", Decimal(inputs.review_minutes) / 60 * knobs.review_usd_per_hour,
+         f"{inputs.review_minutes:.1f} min x ${knobs.review_usd_per_hour}/h"),
+        ("waiting", Decimal(inputs.hours) * knobs.waiting_usd_per_hour,
+         f"{inputs.hours:.2f} h x ${knobs.waiting_usd_per_hour}/h"),
+        ("risk", knobs.risk_aversion * risk_usd,
+         f"aversion {knobs.risk_aversion} x ${risk_usd:.4f} more at the upper bound"),
+    )  # fmt: skip
+    return PathCost(
+        path=inputs.path,
+        components=tuple(
+            Component(name=name, usd=usd, how=how, learned_from=inputs.learned_from.get(name, 0))
+            for name, usd, how in rows
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The cheaper path, by how much, and how clear that is.
+
+    `relative_gap` (0 to 1) is the gap as a share of what the dearer path costs in dispute: components that are
+    equal on both paths, such as reading the same output, are left out of it.
+    """
+
+    cheaper: PathCost
+    dearer: PathCost
+    gap_usd: Decimal
+    relative_gap: float
+    near_tie: bool
+    sentence: str
+
+
+def compare(first: PathCost, second: PathCost) -> Verdict:
+    """Which of two possible paths is expected to be cheaper; the first when they are equal."""
+    cheaper, dearer = (second, first) if second.total_usd < first.total_usd else (first, second)
+    gap = dearer.total_usd - cheaper.total_usd
+    pairs = list(zip(cheaper.components, dearer.components, strict=True))
+    in_dispute = sum((b.usd for a, b in pairs if abs(a.usd - b.usd) >= _INDIFFERENT_USD), Decimal(0))
+    relative = float(gap / in_dispute) if in_dispute > 0 else 0.0
+    near_tie = relative < NEAR_TIE
+    deciding = sorted(pairs, key=lambda pair: abs(pair[0].usd - pair[1].usd), reverse=True)[:2]
+    reasons = ", ".join(f"{a.name} ${a.usd:.4f} against ${b.usd:.4f}" for a, b in deciding)
+    return Verdict(
+        cheaper=cheaper,
+        dearer=dearer,
+        gap_usd=gap,
+        relative_gap=relative,
+        near_tie=near_tie,
+        sentence=(
+            f"{cheaper.path} is expected to cost ${cheaper.total_usd:.4f} in all, {dearer.path} "
+            f"${dearer.total_usd:.4f}{' (a near tie)' if near_tie else ''}: {reasons}"
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """Whether to buy a look at the size (the outline link first) before the path is chosen."""
+
+    worth_buying: bool
+    saving_usd: Decimal
+    price_usd: Decimal
+    sentence: str
+
+
+def probe(
+    size_at: Callable[[float], float],
+    single: Curve,
+    chunked: Curve,
+    *,
+    revealed: float,
+    price_usd: Decimal,
+) -> Probe:
+    """The expected value of what a probe would tell, beside its price.
+
+    `size_at(p)` is the size in tokens that an output stays below with probability p. The probe tells a
+    share `revealed` (0 to 1) of the variance of log size; the rest stays open. Without it the path is chosen
+    by the mean cost, with it by the mean given what it told. Sizes are taken on a grid of
+    `PROBE_STEPS` x `PROBE_STEPS` equally probable pairs of told and open parts.
+    """
+    steps = [_NORMAL.inv_cdf((i + 0.5) / PROBE_STEPS) for i in range(PROBE_STEPS)]
+    blind_single = blind_chunked = informed = Decimal(0)
+    for told in steps:
+        sizes = [size_at(_NORMAL.cdf(math.sqrt(revealed) * told + math.sqrt(1 - revealed) * open_)) for open_ in steps]
+        by_single = sum((single(size) for size in sizes), Decimal(0)) / PROBE_STEPS
+        by_chunked = sum((chunked(size) for size in sizes), Decimal(0)) / PROBE_STEPS
+        blind_single += by_single / PROBE_STEPS
+        blind_chunked += by_chunked / PROBE_STEPS
+        informed += min(by_single, by_chunked) / PROBE_STEPS
+    saving = max(min(blind_single, blind_chunked) - informed, Decimal(0))
+    worth = saving > price_usd
+    return Probe(
+        worth_buying=worth,
+        saving_usd=saving,
+        price_usd=price_usd,
+        sentence=(
+            f"looking first (the outline link) is expected to save ${saving:.4f} and costs ${price_usd:.4f}: "
+            f"{'it is bought' if worth else 'not bought'}"
+        ),
+    )

@@ -1,0 +1,297 @@
+"""The learner of output sizes: structure first, corrected by what finished attempts showed.
+
+One learner is one fold over observations in time order. `forecast` never changes it, `add` never looks
+ahead: the score that an attempt leaves behind is measured against the forecast made just before it.
+"""
+
+import math
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate
+from statistics import NormalDist
+
+from throughline.domain.learning import bounds, residuals
+from throughline.domain.learning.bounds import Corrections
+from throughline.domain.learning.effects import Centre, EffectPrior, Effects, Part
+from throughline.domain.learning.observations import Observation, Profile, size_class
+from throughline.domain.learning.residuals import Distribution, Score
+
+WINDOW = 200  # jobs of one size class that a bound looks back on
+_ELSEWHERE = 200  # latest jobs of any class, model and prompt version to borrow from
+_STRUCTURAL_JOBS = 4.0  # how many jobs the structural distribution counts for in chances and means
+_OTHER_EPOCH_WIDER = 1.25  # scores of another model or prompt version count as this much wider
+_WILDEST = 1.5  # log of the largest factor over the likely size that a mean takes into account
+_NORMAL = NormalDist()
+_GRID = tuple(step / 4 for step in range(-16, 25))  # standard deviations from the likely size: -4 to 6
+
+# Priors: what the structural figures may be off by (log standard deviations), and how fast it changes.
+PRIORS = {
+    "all": EffectPrior(spread=0.20, wander=0.010),
+    "epoch": EffectPrior(spread=0.35, wander=0.022),
+    "kind": EffectPrior(spread=0.25, wander=0.006),
+    "path": EffectPrior(spread=0.10, wander=0.003),
+    "cell": EffectPrior(spread=0.15, wander=0.010),
+    "slope": EffectPrior(spread=0.20, wander=0.003),
+    "kind slope": EffectPrior(spread=0.20, wander=0.003),
+}
+
+# The same for the logarithm of |error| / stated spread: some kinds and sizes vary more than structure says.
+SCALE_PRIORS = {
+    "all": EffectPrior(spread=0.25, wander=0.010),
+    "kind": EffectPrior(spread=0.35, wander=0.010),
+    "size class": EffectPrior(spread=0.25, wander=0.010),
+}
+_LOG_ERROR_MEAN = -0.635  # mean and variance of log |standard normal|
+_LOG_ERROR_VARIANCE = math.pi**2 / 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeForecast:
+    """What an output is expected to take, in tokens, thinking included; complete in itself.
+
+    `likely_tokens` is the middle, `expected_tokens` the mean (what costs follow), `lower_tokens` to
+    `upper_tokens` hold 80 %. Without a bound (`bounded` false) the upper end is the structural worst case and
+    the lower end None. `jobs` finished attempts of this model and prompt version stand behind it, and the
+    bound counts for `bound_weight` of them. `survival[i]` is the chance of more than
+    likely_tokens x exp(log_spread x (-4 + i / 4)).
+    """
+
+    likely_tokens: int
+    expected_tokens: int
+    lower_tokens: int | None
+    upper_tokens: int
+    bounded: bool
+    size_class: int
+    jobs: int
+    bound_weight: float
+    log_spread: float
+    survival: tuple[float, ...]
+    basis: str
+    as_of: datetime | None
+
+    def probability_over(self, cap_tokens: float) -> float:
+        """The chance that the output needs more than `cap_tokens`."""
+        return _interpolate(math.log(cap_tokens / self.likely_tokens) / self.log_spread, _GRID, self.survival)
+
+    def size_at(self, probability: float) -> float:
+        """The size in tokens that the output stays below with that probability."""
+        position = _interpolate(probability - 1, [-chance for chance in self.survival], _GRID)
+        return self.likely_tokens * math.exp(position * self.log_spread)
+
+
+def _interpolate(at: float, xs: Sequence[float], ys: Sequence[float]) -> float:
+    """The value at that point between the nearest two of an ascending grid; constant beyond its ends."""
+    right = bisect_right(xs, at)
+    if right == 0:
+        return ys[0]
+    if right == len(xs):
+        return ys[-1]
+    share = (at - xs[right - 1]) / (xs[right] - xs[right - 1])
+    return ys[right - 1] + share * (ys[right] - ys[right - 1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A score with the groups that it belongs to."""
+
+    value: float
+    censored: bool
+    epoch: tuple[str, str]
+    size_class: int
+    kind: str
+    depth: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a job stands before its scores are looked at."""
+
+    parts: tuple[Part, ...]
+    scale_parts: tuple[Part, ...]
+    centre: Centre
+    noise: float
+    spread: float
+    likely_tokens: float
+    size_class: int
+
+
+class SizeLearner:
+    """Learns from finished attempts in time order. `add` and `forecast` take time in the window's length."""
+
+    def __init__(self, observations: Iterable[Observation] = (), *, level: float = bounds.LEVEL) -> None:
+        self._level = level
+        self._effects = Effects(PRIORS)
+        self._scales = Effects(SCALE_PRIORS)
+        self._corrections = Corrections(level)
+        self._by_class: dict[tuple[tuple[str, str], int], deque[_Record]] = {}
+        self._latest: deque[_Record] = deque(maxlen=_ELSEWHERE)
+        self._epoch_jobs: dict[tuple[str, str], int] = {}
+        self._mean_log_source: dict[str, tuple[float, int]] = {}
+        self._known: dict[tuple[tuple[str, str], int, str, str], Distribution] = {}
+        self._as_of: datetime | None = None
+        for observation in observations:
+            self.add(observation)
+
+    def add(self, observation: Observation) -> SizeForecast:
+        """Learn from one attempt; returns the forecast that it was measured against."""
+        profile = observation.profile
+        place = self._place(profile)
+        forecast = self._forecast(profile, place)
+        value = observation.log_residual
+        self._correct(forecast, observation)
+        self._remember(profile, place, (value - place.centre.mean) / place.spread, censored=observation.censored)
+        self._effects.add(place.parts, value, place.noise, censored=observation.censored)
+        self._learn_scale(place, value - place.centre.mean, censored=observation.censored)
+        self._learn_source_size(profile)
+        self._as_of = observation.at
+        self._known.clear()
+        return forecast
+
+    def forecast(self, profile: Profile) -> SizeForecast:
+        """What is expected of a job, from all attempts added so far."""
+        return self._forecast(profile, self._place(profile))
+
+    def _place(self, profile: Profile) -> _Place:
+        parts = self._parts(profile)
+        centre = self._effects.centre(parts)
+        likely = profile.prior_tokens * math.exp(centre.mean)
+        group = size_class(likely)
+        scale_parts = (Part(("all",)), Part(("kind", profile.kind)), Part(("size class", str(group))))
+        noise = (profile.log_spread * math.exp(self._scales.centre(scale_parts).mean)) ** 2
+        return _Place(
+            parts=parts,
+            scale_parts=scale_parts,
+            centre=centre,
+            noise=noise,
+            spread=math.sqrt(centre.variance + noise),
+            likely_tokens=likely,
+            size_class=group,
+        )
+
+    def _learn_scale(self, place: _Place, error: float, *, censored: bool) -> None:
+        """How large the error was beside the spread that structure states; a cut does not show it."""
+        if not censored:
+            scale = self._scales.centre(place.scale_parts).mean
+            seen = math.log(max(abs(error) / place.spread, 1e-3)) + scale - _LOG_ERROR_MEAN
+            self._scales.add(place.scale_parts, seen, _LOG_ERROR_VARIANCE, censored=False)
+
+    def _parts(self, profile: Profile) -> tuple[Part, ...]:
+        slope = self._source_feature(profile)
+        return (
+            Part(("all",)),
+            Part(("epoch", *profile.epoch)),
+            Part(("kind", profile.kind)),
+            Part(("path", profile.path)),
+            Part(("cell", profile.kind, profile.model, profile.depth)),
+            Part(("slope",), slope),
+            Part(("kind slope", profile.kind), slope),
+        )
+
+    def _source_feature(self, profile: Profile) -> float:
+        """How much larger than usual for its kind the sources are (log). It starts without any influence."""
+        mean, jobs = self._mean_log_source.get(profile.kind, (0.0, 0))
+        return max(-3.0, min(3.0, math.log(max(profile.source_tokens, 1)) - mean)) if jobs else 0.0
+
+    def _learn_source_size(self, profile: Profile) -> None:
+        mean, jobs = self._mean_log_source.get(profile.kind, (0.0, 0))
+        gain = max(1 / (jobs + 1), 0.01)
+        log_source = math.log(max(profile.source_tokens, 1))
+        self._mean_log_source[profile.kind] = mean + gain * (log_source - mean), jobs + 1
+
+    def _correct(self, forecast: SizeForecast, observation: Observation) -> None:
+        """Tell the size class how its bound did; a cut below the bound tells nothing."""
+        missed = observation.actual_tokens > forecast.upper_tokens
+        if forecast.bounded and (missed or not observation.censored):
+            self._corrections.add(forecast.size_class, missed=missed)
+
+    def _remember(self, profile: Profile, place: _Place, value: float, *, censored: bool) -> None:
+        record = _Record(value, censored, profile.epoch, place.size_class, profile.kind, profile.depth)
+        key = (profile.epoch, place.size_class)
+        self._by_class.setdefault(key, deque(maxlen=WINDOW)).append(record)
+        self._latest.append(record)
+        self._epoch_jobs[profile.epoch] = self._epoch_jobs.get(profile.epoch, 0) + 1
+
+    def _distribution(self, profile: Profile, group: int) -> Distribution:
+        key = (profile.epoch, group, profile.kind, profile.depth)
+        if key not in self._known:
+            self._known[key] = residuals.distribution(self._weighted(profile, group))
+        return self._known[key]
+
+    def _weighted(self, profile: Profile, group: int) -> list[Score]:
+        """Earlier scores with their weight for this job: its own size class in full, the rest borrowed."""
+        epoch = profile.epoch
+        own = self._by_class.get((epoch, group), ())
+        records = [r for r in self._latest if r.size_class != group or r.epoch != epoch]
+        records += own
+        levels = [_shared_level(record, profile, epoch, group) for record in records]
+        at_least = list(accumulate(levels.count(level) for level in (4, 3, 2, 1, 0)))
+        weights = residuals.weights_by_level(at_least[::-1])
+        return [
+            Score(record.value if level else record.value * _OTHER_EPOCH_WIDER, weights[level], record.censored)
+            for record, level in zip(records, levels, strict=True)
+        ]
+
+    def _forecast(self, profile: Profile, place: _Place) -> SizeForecast:
+        scores = self._distribution(profile, place.size_class)
+        jobs = self._epoch_jobs.get(profile.epoch, 0)
+        bound = bounds.upper_bound(scores, self._corrections.level(place.size_class), self._level)
+        bounded = bound is not None and jobs >= bounds.fewest_jobs(self._level)
+        upper = 0.0 if bound is None else place.likely_tokens * math.exp(bound * place.spread)
+        upper = upper if bounded else max(upper, profile.worst_tokens)
+        survival = _survival(profile, place, scores)
+        lower = scores.lower(1 - self._level) if bounded else None
+        return SizeForecast(
+            likely_tokens=max(1, round(place.likely_tokens)),
+            expected_tokens=max(1, round(place.likely_tokens * _mean_factor(place, scores))),
+            lower_tokens=None if lower is None else round(place.likely_tokens * math.exp(lower * place.spread)),
+            upper_tokens=max(1, math.ceil(upper)),
+            bounded=bounded,
+            size_class=place.size_class,
+            jobs=jobs,
+            bound_weight=scores.weight,
+            log_spread=place.spread,
+            survival=survival,
+            basis=_basis(jobs, bounded=bounded, others=bool(self._latest)),
+            as_of=self._as_of,
+        )
+
+
+def _shared_level(record: _Record, profile: Profile, epoch: tuple[str, str], group: int) -> int:
+    """The finest group that a record shares with a job: none, epoch, size class, kind, depth (0 to 4)."""
+    if record.epoch != epoch:
+        return 0
+    if record.size_class != group:
+        return 1
+    if record.kind != profile.kind:
+        return 2
+    return 4 if record.depth == profile.depth else 3
+
+
+def _survival(profile: Profile, place: _Place, scores: Distribution) -> tuple[float, ...]:
+    """The chance of more than each size of the grid: seen jobs, and structure as a few more."""
+    chances: list[float] = []
+    for at in _GRID:
+        log_size = math.log(place.likely_tokens / profile.prior_tokens) + at * place.spread
+        structural = 1 - _NORMAL.cdf(log_size / profile.log_spread)
+        mass = scores.mass_above(at) + _STRUCTURAL_JOBS * structural
+        chances.append(mass / (scores.weight + _STRUCTURAL_JOBS))
+    return tuple(chances)
+
+
+def _mean_factor(place: _Place, scores: Distribution) -> float:
+    """Mean over middle: 1 by structure, then the mean of what the scores' factors were (Duan's smearing)."""
+    masses = [mass - before for mass, before in zip(scores.cumulated, (0.0, *scores.cumulated), strict=False)]
+    factors = [math.exp(min(value * place.spread, _WILDEST)) for value in scores.values]
+    seen = sum(mass * factor for mass, factor in zip(masses, factors, strict=True))
+    return (_STRUCTURAL_JOBS + seen) / (_STRUCTURAL_JOBS + sum(masses))
+
+
+def _basis(jobs: int, *, bounded: bool, others: bool) -> str:
+    if bounded:
+        return f"learned from {jobs} finished attempts"
+    if jobs or others:
+        return f"no bound yet ({jobs} finished attempts): structural worst case"
+    return "structural prior (no finished attempts used)"
