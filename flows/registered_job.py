@@ -15,7 +15,6 @@ from throughline.domain.job import JobId
 from throughline.domain.report import JobReport, to_json
 from throughline.errors import JobBusy
 from throughline.failpoints import Failpoint, reach
-from throughline.settings import BatchWait
 
 _LONGEST_SUSPENSION = timedelta(hours=30)  # a batch ends within 24 hours; the rest is margin
 
@@ -40,7 +39,7 @@ async def job_of_this_run() -> JobId | None:
 async def to_its_end(job_id: JobId) -> JobReport:
     """Carry the job out, suspending this flow run while a batch is on its way where that is wanted."""
     run_id = flow_run_id()
-    if run_id is None or runtime.current().settings.batch_wait is BatchWait.POLL:
+    if run_id is None or runtime.current().polls:
         return await finished(job_id)
     await saved(lambda tx: _belongs_to(tx, job_id, run_id))
     suspensions = 0
@@ -50,6 +49,7 @@ async def to_its_end(job_id: JobId) -> JobReport:
             suspensions += 1
             reach(Failpoint.BEFORE_SUSPEND)
             await asuspend_flow_run(timeout=int(_LONGEST_SUSPENSION.total_seconds()), key=f"batch-{suspensions}")
+    await saved(lambda tx: jobs.belongs_to(tx, job_id, None))
     return report
 
 

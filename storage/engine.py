@@ -18,7 +18,7 @@ import orjson
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 
 from throughline.errors import BadInput
 
@@ -26,6 +26,8 @@ BUSY_TIMEOUT_MS = 30_000
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 Tx = Connection
+UNUSABLE = (OperationalError, InterfaceError)
+"""What is raised while the database is locked, full or away: the same transaction may succeed later."""
 
 
 def connect(url: str, *, name: str = "throughline") -> Engine:

@@ -56,6 +56,11 @@ def holds_batch(tx: Tx, batch_id: BatchId, *, owner: str) -> bool:
     return tx.execute(query.limit(1)).first() is None
 
 
+def release_all(tx: Tx, *, owner: str) -> None:
+    """Give back everything that this owner still holds."""
+    tx.execute(update(jobs).where(jobs.c.lease_owner == owner).values(lease_owner=None, lease_until=None))
+
+
 def release(tx: Tx, job_id: JobId, *, owner: str) -> None:
     """Give the job back."""
     mine = (jobs.c.id == job_id) & (jobs.c.lease_owner == owner)

@@ -47,21 +47,34 @@ def has_open_batch(tx: Tx, job_id: JobId) -> bool:
 def ready(tx: Tx, *, simulated: bool) -> list[tuple[JobId, str | None]]:
     """Waiting jobs whose batches have all been settled, each with the flow run that waits for it."""
     wanted = (jobs.c.status == JobStatus.WAITING) & (jobs.c.simulated == simulated) & ~_open_batch(jobs.c.id)
-    rows = tx.execute(select(jobs.c.id, jobs.c.flow_run_id).where(wanted).order_by(jobs.c.id))
-    return [(JobId(row.id), row.flow_run_id) for row in rows]
+    return _with_flow_runs(tx, wanted)
 
 
-def suspended(tx: Tx, *, simulated: bool) -> list[tuple[JobId, str]]:
+def suspended(tx: Tx, *, simulated: bool) -> list[tuple[JobId, str | None]]:
     """Waiting jobs that a flow run carries out."""
     wanted = (jobs.c.status == JobStatus.WAITING) & (jobs.c.simulated == simulated) & jobs.c.flow_run_id.is_not(None)
+    return _with_flow_runs(tx, wanted)
+
+
+def orphans(tx: Tx, now: datetime, *, simulated: bool) -> list[tuple[JobId, str | None]]:
+    """Running jobs whose worker stopped renewing, or whose flow run gave them back, each with its flow run.
+
+    A job that a person's own process gave back (an interrupted `throughline run`) is that person's to go on with.
+    """
+    stopped = or_(jobs.c.lease_until < now, jobs.c.lease_owner.is_(None) & jobs.c.flow_run_id.is_not(None))
+    wanted = (jobs.c.status == JobStatus.RUNNING) & stopped & (jobs.c.simulated == simulated)
+    return _with_flow_runs(tx, wanted)
+
+
+def ended_in_flow_runs(tx: Tx, *, simulated: bool) -> list[tuple[JobId, str | None]]:
+    """Jobs that came to their end elsewhere than in the flow run that may still wait for it."""
+    ended = jobs.c.status.in_((JobStatus.DONE, JobStatus.FAILED, JobStatus.BUDGET, JobStatus.CANCELLED))
+    return _with_flow_runs(tx, ended & jobs.c.flow_run_id.is_not(None) & (jobs.c.simulated == simulated))
+
+
+def _with_flow_runs(tx: Tx, wanted: ColumnElement[bool]) -> list[tuple[JobId, str | None]]:
     rows = tx.execute(select(jobs.c.id, jobs.c.flow_run_id).where(wanted).order_by(jobs.c.id))
     return [(JobId(row.id), row.flow_run_id) for row in rows]
-
-
-def orphans(tx: Tx, now: datetime, *, simulated: bool) -> list[JobId]:
-    """Running jobs whose worker stopped renewing. A job that was given back in order is no orphan."""
-    wanted = (jobs.c.status == JobStatus.RUNNING) & (jobs.c.lease_until < now) & (jobs.c.simulated == simulated)
-    return [JobId(job_id) for job_id in tx.execute(select(jobs.c.id).where(wanted).order_by(jobs.c.id)).scalars()]
 
 
 def is_worked_on(tx: Tx, batch_id: BatchId, now: datetime) -> bool:

@@ -17,7 +17,6 @@ from throughline.domain.ledger import CallState
 from throughline.domain.pricing import Usage
 from throughline.domain.report import AttemptReport, CitationCounts, JobReport
 
-
 OPEN = (CallState.INTENDED, CallState.SENT, CallState.RECEIVED)
 
 

@@ -1,11 +1,13 @@
 """What the Prefect UI shows of a job: the plan as a table, progress, the result as Markdown.
 
-Outside a flow run these do nothing: the ledger has it all.
+Outside a flow run these do nothing: the ledger has it all. For the same reason none of them can fail a job.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+import logging
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 from uuid import UUID
 
 from storage import attempts, jobs, reports
@@ -14,18 +16,24 @@ from tasks import runtime
 from tasks.checking import load_output
 from tasks.step import in_flow_run
 from throughline.domain import document
-from throughline.domain.job import JobId
+from throughline.domain.job import AttemptId, JobId
 from throughline.domain.plan import PathEstimate, Plan
 from throughline.domain.report import JobReport
 
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
 _REFRESH_S = 5.0
+_PATIENCE_S = 30.0
 _MAX_CHARACTERS = 60_000  # artifacts sit in Prefect's own database
 
 
 async def publish_plan(job_id: JobId, plan: Plan) -> None:
     """The plan of this run as a table artifact."""
-    if not in_flow_run():
-        return
+    if in_flow_run():
+        await _shown(job_id, _show_plan(job_id, plan))
+
+
+async def _show_plan(job_id: JobId, plan: Plan) -> None:
     from prefect.artifacts import acreate_table_artifact
 
     await acreate_table_artifact(
@@ -38,25 +46,29 @@ async def publish_plan(job_id: JobId, plan: Plan) -> None:
 @asynccontextmanager
 async def progress_shown(job_id: JobId, plan: Plan) -> AsyncGenerator[None]:
     """Keep a progress artifact of this run true while the block runs: the share of units written."""
-    if not in_flow_run():
+    artifact_id = await _shown(job_id, _begin_progress(job_id)) if in_flow_run() else None
+    if artifact_id is None:
         yield
         return
-    from prefect.artifacts import acreate_progress_artifact
-
-    created = await acreate_progress_artifact(progress=0, key=f"progress-{job_id}", description="units written")
-    watcher = asyncio.create_task(_watch(job_id, plan, created))
+    watcher = asyncio.create_task(_watch(job_id, plan, artifact_id))
     try:
         yield
     finally:
         watcher.cancel()
         await asyncio.gather(watcher, return_exceptions=True)
-        await _update(job_id, plan, created)
+        await _shown(job_id, _update(job_id, plan, artifact_id))
+
+
+async def _begin_progress(job_id: JobId) -> UUID:
+    from prefect.artifacts import acreate_progress_artifact
+
+    return await acreate_progress_artifact(progress=0, key=f"progress-{job_id}", description="units written")
 
 
 async def _watch(job_id: JobId, plan: Plan, artifact_id: UUID) -> None:
     while True:
         await asyncio.sleep(_REFRESH_S)
-        await _update(job_id, plan, artifact_id)
+        await _shown(job_id, _update(job_id, plan, artifact_id))
 
 
 async def _update(job_id: JobId, plan: Plan, artifact_id: UUID) -> None:
@@ -70,13 +82,16 @@ async def _update(job_id: JobId, plan: Plan, artifact_id: UUID) -> None:
 
 async def publish_result(report: JobReport) -> None:
     """The beginning of the output, with what it cost and where the whole is."""
-    if not in_flow_run() or report.published_attempt_id is None:
-        return
+    if in_flow_run() and report.published_attempt_id is not None:
+        await _shown(report.id, _show_result(report, report.published_attempt_id))
+
+
+async def _show_result(report: JobReport, attempt_id: AttemptId) -> None:
     from prefect.artifacts import acreate_markdown_artifact
 
     with reading(runtime.current().engine) as tx:
         job = jobs.get(tx, report.id)
-        output = load_output(tx, attempts.get(tx, report.published_attempt_id), job)
+        output = load_output(tx, attempts.get(tx, attempt_id), job)
     text = document.to_markdown(output) if output else ""
     rest = "" if len(text) <= _MAX_CHARACTERS else "\n\n[...]\n"
     head = (
@@ -85,6 +100,16 @@ async def publish_result(report: JobReport) -> None:
         f"The whole: `throughline export {report.id} -o result.md`\n\n"
     )
     await acreate_markdown_artifact(key=f"result-{report.id}", markdown=head + text[:_MAX_CHARACTERS] + rest)
+
+
+async def _shown(job_id: JobId, showing: Coroutine[Any, Any, T]) -> T | None:
+    """The result, or None where Prefect does not take it: a view in its UI may neither fail nor hold up a paid job."""
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            return await showing
+    except Exception:  # noqa: BLE001  # the boundary to Prefect's artifact API, which may raise anything
+        logger.warning("not shown in Prefect job_id=%s what=%s", job_id, showing.__name__, exc_info=True)
+        return None
 
 
 def _row(estimate: PathEstimate) -> dict[str, str]:

@@ -226,7 +226,7 @@ async def has_ended(batch_id: BatchId) -> bool:
     """Ask once whether the batch has ended, and put it down. An API that does not answer is no news."""
     batch = await load(batch_id)
     if batch.state is not BatchState.SUBMITTED:
-        return True
+        return batch.state not in (BatchState.INTENDED, BatchState.UNKNOWN)
     reach(Failpoint.BATCH_POLLING)
     try:
         remote = await runtime.current().claude.batch(_remote_id(batch))

@@ -53,8 +53,9 @@ async def collect_once(flow_runs: FlowRuns) -> Collected:
         except ThroughlineError as error:
             collected.troubled += 1
             logger.warning("batch not settled batch_id=%s reason=%s", batch_id, error)
-    await _requeue_orphans(collected)
+    await _requeue_orphans(flow_runs, collected)
     await _go_on(flow_runs, collected)
+    await _close_flow_runs(flow_runs, collected)
     return collected
 
 
@@ -88,19 +89,28 @@ async def _settle(batch: Batch, collected: Collected) -> None:
         collected.in_doubt += 1
 
 
-async def _requeue_orphans(collected: Collected) -> None:
-    """Jobs whose worker died go back into the queue: the next worker goes on from the last link."""
+async def _requeue_orphans(flow_runs: FlowRuns, collected: Collected) -> None:
+    """Jobs whose worker died go back into the queue: the next worker goes on from the last link.
+
+    A flow run that a person cancelled has its job cancelled; one that is alive keeps a job that it gave back.
+    """
     rt = runtime.current()
     now = runtime.now()
-    for job_id in await read(lambda tx: queue.orphans(tx, now, simulated=rt.simulated)):
-        requeued = await saved(lambda tx, job_id=job_id: _requeue(tx, job_id))
-        collected.requeued += requeued
+    for job_id, flow_run_id in await read(lambda tx: queue.orphans(tx, now, simulated=rt.simulated)):
+        match await _standing(flow_runs, flow_run_id):
+            case Standing.CANCELLED:
+                await cancel_job(job_id)
+                collected.cancelled += 1
+            case standing:
+                gone = standing in (Standing.GONE, Standing.ENDED)
+                collected.requeued += await saved(lambda tx, job_id=job_id, gone=gone: _requeue(tx, job_id, gone=gone))
 
 
-def _requeue(tx: Tx, job_id: JobId) -> bool:
-    """Whether the job was still an orphan when it was locked for this."""
+def _requeue(tx: Tx, job_id: JobId, *, gone: bool) -> bool:
+    """Queue the job unless, now that it is locked, somebody holds it or its flow run may still go on with it."""
     found = leases.holder(tx, job_id, locked=True)
-    if found is None or found.until >= runtime.now() or jobs.get(tx, job_id).status is not JobStatus.RUNNING:
+    is_dead = found is not None and found.until < runtime.now()
+    if jobs.get(tx, job_id).status is not JobStatus.RUNNING or not (is_dead or (found is None and gone)):
         return False
     leases.take_away(tx, job_id)
     jobs.set_status(tx, job_id, JobStatus.QUEUED, reason="its worker stopped", now=runtime.now())
@@ -111,8 +121,7 @@ async def _go_on(flow_runs: FlowRuns, collected: Collected) -> None:
     """Wake what waited for a batch that is settled now: the suspended flow run, or the next sweep."""
     rt = runtime.current()
     for job_id, flow_run_id in await read(lambda tx: queue.ready(tx, simulated=rt.simulated)):
-        standing = Standing.GONE if flow_run_id is None else await flow_runs.standing(flow_run_id)
-        match standing:
+        match await _standing(flow_runs, flow_run_id):
             case Standing.SUSPENDED if flow_run_id is not None:
                 reach(Failpoint.COLLECT_BEFORE_RESUME)
                 collected.resumed += await flow_runs.resume(flow_run_id)
@@ -123,7 +132,25 @@ async def _go_on(flow_runs: FlowRuns, collected: Collected) -> None:
                 pass  # it is on its way, or the server is away: the next pass looks again
 
 
+async def _close_flow_runs(flow_runs: FlowRuns, collected: Collected) -> None:
+    """A flow run that waits for a job which ended elsewhere is woken once more, to end as well."""
+    rt = runtime.current()
+    for job_id, flow_run_id in await read(lambda tx: queue.ended_in_flow_runs(tx, simulated=rt.simulated)):
+        match await _standing(flow_runs, flow_run_id):
+            case Standing.SUSPENDED if flow_run_id is not None:
+                collected.resumed += await flow_runs.resume(flow_run_id)
+            case Standing.GONE | Standing.ENDED | Standing.CANCELLED:
+                await saved(lambda tx, job_id=job_id: jobs.belongs_to(tx, job_id, None))
+            case _:
+                pass
+
+
+async def _standing(flow_runs: FlowRuns, flow_run_id: str | None) -> Standing:
+    return Standing.GONE if flow_run_id is None else await flow_runs.standing(flow_run_id)
+
+
 def _queue_if_waiting(tx: Tx, job_id: JobId) -> None:
+    leases.holder(tx, job_id, locked=True)  # else a worker that takes the job up at this moment is not seen
     if jobs.get(tx, job_id).status is JobStatus.WAITING:
         jobs.belongs_to(tx, job_id, None)
         jobs.set_status(tx, job_id, JobStatus.QUEUED, now=runtime.now())
@@ -133,7 +160,7 @@ async def _follow_cancelled_runs(flow_runs: FlowRuns, collected: Collected) -> N
     """A person cancelled the flow run of a waiting job: then the job is cancelled, too."""
     rt = runtime.current()
     for job_id, flow_run_id in await read(lambda tx: queue.suspended(tx, simulated=rt.simulated)):
-        if await flow_runs.standing(flow_run_id) is Standing.CANCELLED:
+        if await _standing(flow_runs, flow_run_id) is Standing.CANCELLED:
             await cancel_job(job_id)
             collected.cancelled += 1
 

@@ -72,6 +72,12 @@ async def put_aside(job_id: JobId) -> None:
 
 
 @step
+async def put_back(job_id: JobId, error: ThroughlineError) -> None:
+    """The API takes nothing at the moment: the job waits in the queue for better times."""
+    await _set_status(job_id, JobStatus.QUEUED, reason=str(error))
+
+
+@step
 async def fail(job_id: JobId, error: ThroughlineError) -> None:
     """Stop the job where it is; what is paid for is kept, and the same command goes on from there."""
     status = JobStatus.BUDGET if isinstance(error, BudgetExceeded) else JobStatus.FAILED

@@ -7,13 +7,14 @@ from tasks import leasing
 from tasks.artifacts import progress_shown, publish_plan, publish_result
 from tasks.chain import run_chain
 from tasks.checking import check_attempt
-from tasks.conclusion import conclude, fail, put_aside, read_report, require_same_world, start
+from tasks.conclusion import conclude, fail, put_aside, put_back, read_report, require_same_world, start
 from tasks.planning import load_plan
 from tasks.single_pass import begin_single_pass, ingest_single_pass, submit_single_pass, wait_for_batch
+from tasks.step import flow_run_id
 from throughline.domain.job import AttemptStatus, JobId, JobStatus, Path, Role
 from throughline.domain.plan import Plan
 from throughline.domain.report import JobReport
-from throughline.errors import JobBusy, ThroughlineError
+from throughline.errors import AccessRefused, JobBusy, Retryable, SpendLimitReached, ThroughlineError
 from throughline.failpoints import Failpoint, reach
 
 
@@ -50,6 +51,16 @@ async def _carry_out(job_id: JobId, *, hold: bool) -> JobReport | None:
             return None
     except JobBusy:
         raise  # whoever took it over says how it ends
+    except (Retryable, AccessRefused, SpendLimitReached) as error:
+        if hold:
+            await fail(job_id, error)
+        else:  # nobody stands beside a worker to start the job again
+            await put_back(job_id, error)
+        raise
+    except asyncio.CancelledError:
+        if not hold and flow_run_id() is None:  # a worker that is shut down leaves its job to the next one
+            await put_back(job_id, ThroughlineError("its worker was stopped"))
+        raise
     except ThroughlineError as error:
         await fail(job_id, error)
         raise
@@ -103,7 +114,7 @@ async def run_path(job_id: JobId, path: Path, role: Role, *, hold: bool, alone: 
 async def single_pass(job_id: JobId, role: Role, *, hold: bool) -> Attempt | None:
     """Submit, wait, ingest; an item that brought nothing is submitted once more. None while the batch runs."""
     attempt = await begin_single_pass(job_id, role)
-    while (batch_id := await submit_single_pass(attempt.id)) is not None:
+    while (batch_id := await submit_single_pass(attempt.id, hold=hold)) is not None:
         if not await wait_for_batch(batch_id, hold=hold):
             return None
         await ingest_single_pass(attempt.id, batch_id)

@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from datetime import timedelta
 
 from storage import leases, queue
-from storage.engine import Tx, reading, transaction
+from storage.engine import UNUSABLE, Tx, reading, transaction
 from storage.leases import Lease
 from tasks import runtime
 from throughline.domain.job import BatchId, JobId
@@ -43,6 +43,8 @@ async def working() -> AsyncGenerator[str]:
         with contextlib.suppress(asyncio.CancelledError):
             await heartbeat
         _owner.reset(token)
+        with contextlib.suppress(*UNUSABLE), transaction(runtime.current().engine) as tx:
+            leases.release_all(tx, owner=owner)
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from throughline import settings
 from throughline.claude.patience import Patience
 from throughline.domain.plan import Endpoint
 from throughline.errors import BadInput
-from throughline.settings import Settings
+from throughline.settings import BatchWait, Settings
 
 if TYPE_CHECKING:
     from throughline.claude.client import Claude
@@ -47,6 +47,11 @@ class Runtime:
                 "There is no API key. Set ANTHROPIC_API_KEY, or use --simulate to run against the local "
                 "stand-in without a key. Nothing was sent."
             )
+
+    @property
+    def polls(self) -> bool:
+        """Whether a deployment's flow run waits for a batch in its own process instead of being suspended."""
+        return self.settings.batch_wait is BatchWait.POLL
 
     async def endpoint(self) -> Endpoint:
         """What the endpoint offers, asked once."""

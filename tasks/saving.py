@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-
-from storage.engine import Tx, reading, transaction
+from storage.engine import UNUSABLE, Tx, reading, transaction
 from tasks import runtime
 
 logger = logging.getLogger(__name__)
@@ -29,7 +27,7 @@ async def try_saved(work: Callable[[Tx], T]) -> T | None:
     """Run `work` in one transaction once; None when the database cannot be used. For what is saved again later."""
     try:
         return _in_transaction(work, durable=True)
-    except (OperationalError, InterfaceError) as error:
+    except UNUSABLE as error:
         logger.warning("not saved now reason=%s", error.orig)
         return None
 
@@ -55,7 +53,7 @@ async def _patiently(attempt: Callable[[], T]) -> T:
     while True:
         try:
             return attempt()
-        except (OperationalError, InterfaceError) as error:
+        except UNUSABLE as error:
             if time.monotonic() + wait_s > give_up_at:
                 raise
             logger.warning("database not usable, waiting wait_s=%.1f reason=%s", wait_s, error.orig)

@@ -34,6 +34,8 @@ class _Parcel:
     attempt_id: AttemptId
     intent: Intent
     more: bool
+    encoded_bytes: int
+    expected_output_tokens: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,15 +47,24 @@ class Swept:
     sent: int = 0
     carried_out: int = 0
     failed: int = 0
+    refused: bool = False  # the API takes nothing from this key
 
 
 async def sweep_queue(limit: int) -> Swept:
-    """Claim up to `limit` queued jobs, send their single passes in shared batches, carry out the others."""
+    """Claim up to `limit` queued jobs, send their single passes in shared batches, carry out the others.
+
+    Raises `AccessRefused`, `SpendLimitReached` or `BadInput` (no key) when nothing can be sent at all; then
+    every job that was not sent is queued as before.
+    """
+    runtime.current().require_key()
     swept = Swept()
     async with leasing.working():
         others = await _send_claimed(limit, swept)
         gate = asyncio.Semaphore(runtime.current().settings.sweep_concurrency)
-        await asyncio.gather(*(_carry_out(job_id, gate, swept) for job_id in others))
+        outcomes = await asyncio.gather(*(_carry_out(job_id, gate, swept) for job_id in others), return_exceptions=True)
+    for outcome in outcomes:
+        if outcome is not None:
+            raise outcome
     return swept
 
 
@@ -66,30 +77,42 @@ async def _send_claimed(limit: int, swept: Swept) -> list[JobId]:
         reach(Failpoint.SWEEP_CLAIMED)
         for job_id in claimed:
             try:
-                others += await _pack(job_id, packer, swept)
-            except JobBusy:
-                logger.info("job taken by another worker job_id=%s", job_id)
+                parcel = await _prepare(job_id)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one job must not stop the others
                 await _fail(job_id, error, swept)
+                continue
+            if parcel is None:
+                others.append(job_id)
+            else:
+                others += await _send(_pack(parcel, packer), swept)
     for parcels in packer.rest():
         others += await _send(parcels, swept)
     return others
 
 
-async def _pack(job_id: JobId, packer: Packer[_Parcel], swept: Swept) -> list[JobId]:
-    """Put the job's single pass into a batch if it has one to send; returns jobs that are left to carry out."""
+async def _prepare(job_id: JobId) -> _Parcel | None:
+    """The job's single pass, if it has one to send."""
     job = context.load(job_id)
     planned = paths(job.plan)
     role = next((role for path, role in planned if path is Path.SINGLE_PASS), None)
     if role is None:
-        return [job_id]
+        return None
     attempt = await saved(lambda tx: _to_send(tx, job_id, role), durable=False)
     if attempt is None:
-        return [job_id]
+        return None
     ask = single_pass.compose(job, attempt.outline)
-    parcel = _Parcel(attempt_id=attempt.id, intent=single_pass.intent(job, attempt, ask), more=len(planned) > 1)
-    full = packer.add(parcel, encoded_bytes=encoded_bytes(ask), expected_output_tokens=job.plan.size.expected_tokens)
-    return await _send(full, swept)
+    return _Parcel(
+        attempt_id=attempt.id,
+        intent=single_pass.intent(job, attempt, ask),
+        more=len(planned) > 1,
+        encoded_bytes=encoded_bytes(ask),
+        expected_output_tokens=job.plan.size.expected_tokens,
+    )
+
+
+def _pack(parcel: _Parcel, packer: Packer[_Parcel]) -> list[_Parcel]:
+    """Put the parcel into its batch; returns a batch that is full."""
+    return packer.add(parcel, encoded_bytes=parcel.encoded_bytes, expected_output_tokens=parcel.expected_output_tokens)
 
 
 def _to_send(tx: Tx, job_id: JobId, role: Role) -> attempts.Attempt | None:
@@ -133,7 +156,10 @@ async def _send(parcels: Sequence[_Parcel], swept: Swept) -> list[JobId]:
 async def _let_wait(waiting: Sequence[JobId]) -> None:
     """These jobs wait for their batch, and nobody holds them meanwhile."""
     for job_id in waiting:
-        await put_aside(job_id)
+        try:
+            await put_aside(job_id)
+        except JobBusy as error:  # cancelled while the batch was posted; its answer is ingested all the same
+            logger.info("job not put aside job_id=%s reason=%s", job_id, error)
         leasing.give_back(job_id)
 
 
@@ -141,16 +167,26 @@ async def _fail(job_id: JobId, error: Exception, swept: Swept) -> None:
     logger.warning("job failed job_id=%s reason=%s", job_id, error)
     swept.failed += 1
     known = error if isinstance(error, ThroughlineError) else ThroughlineError(f"{type(error).__name__}: {error}")
-    await fail(job_id, known)
+    try:
+        await fail(job_id, known)
+    except JobBusy:
+        logger.info("job taken by another worker job_id=%s", job_id)
     leasing.give_back(job_id)
 
 
 async def _carry_out(job_id: JobId, gate: asyncio.Semaphore, swept: Swept) -> None:
     async with gate:
+        if swept.refused:
+            return  # it stays queued, and is given back with the rest
         try:
             await carry_out(job_id, hold=False)
         except JobBusy:
             logger.info("job taken by another worker job_id=%s", job_id)
+        except (AccessRefused, SpendLimitReached):
+            swept.refused = True
+            raise
+        except Retryable as error:  # it is queued again
+            logger.warning("job put back job_id=%s reason=%s", job_id, error)
         except Exception as error:  # noqa: BLE001 - `carry_out` has put down why; the other jobs go on
             logger.warning("job stopped job_id=%s reason=%s", job_id, error)
             swept.failed += 1

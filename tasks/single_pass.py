@@ -47,14 +47,17 @@ def begin(tx: Tx, job_id: JobId, role: Role) -> Attempt:
 
 
 @step
-async def submit_single_pass(attempt_id: AttemptId) -> BatchId | None:
-    """The batch that carries the attempt: the one on its way, or a new one. None once the attempt has ended."""
+async def submit_single_pass(attempt_id: AttemptId, *, hold: bool) -> BatchId | None:
+    """The batch that carries the attempt: the one on its way, or a new one. None once the attempt has ended.
+
+    A batch in doubt is looked for until it is settled (`hold`), or left to the collector.
+    """
     while True:
         attempt, sent, batch = _load(attempt_id)
         if attempt.ended:
             return None
         if batch is not None and batch.state in _UNDER_WAY:
-            if await batch_steps.settle_doubt(batch.id):
+            if not hold or await batch_steps.settle_doubt(batch.id):
                 return batch.id
             continue  # it never arrived; what that leaves is read anew
         if (why := _no_more(sent)) is not None:
