@@ -3,10 +3,10 @@
 import codecs
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from throughline.domain.source import Format, Source, decode, format_of, line_starts
+from throughline.domain.source import Format, Source, decode, format_of, line_starts, page_of
 from throughline.errors import BadInput
 
 
@@ -27,6 +27,7 @@ def test_windows_line_ends_become_plain_ones_and_nothing_else_changes():
     assert decode(b" a\r\nb\rc\x0cd \n\n", "a.txt") == " a\nb\rc\x0cd \n\n"
 
 
+@settings(max_examples=40)
 @given(st.text(st.characters(exclude_characters="\0\r\ufeff", exclude_categories=["Cs"])))
 def test_text_without_windows_line_ends_survives_unchanged(text: str):
     kept = "x" + text
@@ -108,3 +109,12 @@ def test_the_content_address_depends_on_the_text_alone():
     other = Source(name="b", format=Format.MARKDOWN, text="same")
     assert one.sha256 == other.sha256
     assert one.sha256 != Source(name="a", format=Format.TEXT, text="else").sha256
+
+
+@pytest.mark.parametrize(("offset", "page"), [(0, 1), (3, 1), (5, 2), (9, 3)])
+def test_a_page_begins_behind_each_form_feed_of_a_pdf(offset: int, page: int):
+    assert page_of(Source(name="a.pdf", format=Format.PDF, text="one\n\ftwo\f three"), offset) == page
+
+
+def test_a_form_feed_in_any_other_format_is_no_page():
+    assert page_of(Source(name="a.py", format=Format.CODE, text="one\ftwo"), 5) is None

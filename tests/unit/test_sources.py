@@ -6,51 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.sources.support import names, read, reasons, refusal, write
 from throughline.domain.job import Kind
 from throughline.domain.source import Format
-from throughline.errors import BadInput
-from throughline.sources import SourceSet, read_sources
 
 ASYNCIO = Path(asyncio.__file__).parent
-
-
-def read(
-    *references: object,
-    kind: Kind = Kind.SUMMARY,
-    roots: tuple[Path, ...] = (),
-    max_bytes: int = 1_000_000,
-    max_total_bytes: int = 10_000_000,
-) -> SourceSet:
-    return read_sources(
-        [str(reference) for reference in references],
-        kind,
-        roots=roots,
-        max_bytes=max_bytes,
-        max_total_bytes=max_total_bytes,
-    )
-
-
-def refusal(*references: object, **options: object) -> str:
-    with pytest.raises(BadInput) as refused:
-        read(*references, **options)
-    message = str(refused.value)
-    assert "\n" not in message
-    assert message.endswith(".")
-    return message
-
-
-def write(path: Path, content: str | bytes = "text\n") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def names(found: SourceSet) -> list[str]:
-    return [source.name for source in found.sources]
-
-
-def reasons(found: SourceSet) -> dict[str, str]:
-    return {left_out.name: left_out.reason for left_out in found.left_out}
 
 
 # --- files ------------------------------------------------------------------------------------------
@@ -66,7 +26,7 @@ def test_several_files_are_called_relative_to_their_common_parent_in_the_order_g
     assert names(read(first, second)) == ["b/x.md", "a/x.md"]
 
 
-def test_a_relative_reference_is_read_from_the_working_directory(tmp_path: Path, monkeypatch):
+def test_a_relative_reference_is_read_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write(tmp_path / "a.md")
     monkeypatch.chdir(tmp_path)
     assert names(read("./a.md")) == ["a.md"]
@@ -87,7 +47,14 @@ def test_a_missing_file_is_refused(tmp_path: Path):
 
 @pytest.mark.parametrize("reference", ["a\0b", "x" * 5_000], ids=["nul", "too-long"])
 def test_a_name_that_no_file_can_have_is_refused(reference: str):
-    assert "cannot be opened" in refusal(reference)
+    message = refusal(reference)
+    assert "cannot be opened" in message
+    assert len(message) < 400
+
+
+@pytest.mark.parametrize("reference", ["", " ", "\n"])
+def test_an_empty_name_is_refused_rather_than_taken_for_the_working_directory(reference: str):
+    assert "The name of a source is empty" in refusal(reference, kind=Kind.CODE_REVIEW)
 
 
 def test_a_loop_of_links_is_refused(tmp_path: Path):
@@ -121,7 +88,45 @@ def test_the_same_file_twice_is_refused_by_whatever_name(tmp_path: Path):
 
 
 def test_a_binary_file_given_by_hand_is_refused(tmp_path: Path):
-    assert "PDF" in refusal(write(tmp_path / "a.pdf", b"%PDF-1.7"))
+    assert "a PNG image" in refusal(write(tmp_path / "a.png", b"\x89PNG"))
+
+
+@pytest.mark.parametrize("name", ["config", "refs/heads/main"])
+def test_files_of_git_itself_are_never_read(tmp_path: Path, name: str):
+    assert "belongs to git itself" in refusal(write(tmp_path / ".git" / name))
+    assert "belongs to git itself" in refusal(tmp_path / ".git", kind=Kind.CODE_REVIEW)
+
+
+# --- names ------------------------------------------------------------------------------------------
+
+NOT_UTF_8 = os.fsdecode(b"\xff.md")
+
+
+def test_names_that_are_not_utf_8_are_written_out_and_told_apart(tmp_path: Path):
+    files = [write(tmp_path / folder / NOT_UTF_8) for folder in ("a", "b")]
+    assert names(read(*files)) == [r"a/\xff.md", r"b/\xff.md"]
+
+
+def test_a_name_that_is_written_as_another_is_shown_gets_a_number(tmp_path: Path):
+    write(tmp_path / "pkg" / NOT_UTF_8)
+    write(tmp_path / "pkg" / r"\xff.md")
+    assert names(read(tmp_path / "pkg", kind=Kind.CODE_REVIEW)) == [r"pkg/\xff.md", r"pkg/\xff.md (2)"]
+
+
+def test_control_characters_in_a_name_reach_no_terminal(tmp_path: Path):
+    write(tmp_path / "pkg" / "a\n\x1b[2Jb.py")
+    write(tmp_path / "pkg" / os.fsdecode(b"\xfe.bin"), b"\0")
+    found = read(tmp_path / "pkg", kind=Kind.CODE_REVIEW)
+    assert names(found) == [r"pkg/a\n\x1b[2Jb.py"]
+    assert list(reasons(found)) == [r"pkg/\xfe.bin"]
+
+
+@pytest.mark.parametrize("name", [NOT_UTF_8, "a\n\x1b[2Jb.md"], ids=["not-utf-8", "control"])
+@pytest.mark.parametrize("content", [None, b"", b"\0"], ids=["missing", "empty", "binary"])
+def test_whatever_a_file_is_called_its_refusal_can_be_printed(tmp_path: Path, name: str, content: bytes | None):
+    if content is not None:
+        write(tmp_path / name, content)
+    refusal(tmp_path / name)
 
 
 def test_what_is_not_a_regular_file_is_refused_unread(tmp_path: Path):
@@ -187,7 +192,7 @@ def test_files_come_in_the_order_of_names_before_subdirectories(tmp_path: Path):
     assert names(read(tmp_path / "pkg", kind=Kind.CODE_REVIEW)) == expected
 
 
-def test_a_directory_named_by_a_dot_keeps_its_name(tmp_path: Path, monkeypatch):
+def test_a_directory_named_by_a_dot_keeps_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write(tmp_path / "pkg" / "a.py")
     monkeypatch.chdir(tmp_path / "pkg")
     assert names(read(".", kind=Kind.CODE_REVIEW)) == ["pkg/a.py"]

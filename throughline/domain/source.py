@@ -24,6 +24,7 @@ class Format(StrEnum):
     TEXT = "text"
     CODE = "code"
     DIFF = "diff"
+    PDF = "pdf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,17 @@ class Source:
     def sha256(self) -> str:
         """Content address: the hash of the text's UTF-8 bytes, in hex."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+# Where a page of a PDF ends and the next begins. It is white space, so a quote may reach across it.
+PAGE_BREAK = "\f"
+
+
+def page_of(source: Source, offset: int) -> int | None:
+    """The page, counted from 1, on which that character stands; None where there are no pages."""
+    if source.format is not Format.PDF:
+        return None
+    return source.text.count(PAGE_BREAK, 0, offset + 1) + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
 
-from throughline.domain.source import Format, Source, line_starts
+from throughline.domain.source import PAGE_BREAK, Format, Source, line_starts
 
 HEADING_CHARS = 100
 _NO_HEADING = "(no heading)"
@@ -213,6 +213,37 @@ def _html_mark(text: str, opened: re.Match[str], end: int) -> Mark:
     return Mark(heading=heading or _NO_HEADING, level=int(opened["tag"][1]), start=opened.start())
 
 
+_PDF_HEADING = re.compile(r"(?:^|(?<=\f))(#{1,6}) ([^\n\f]+)", re.MULTILINE)
+_PAGE_LEVEL = 7  # below every heading
+
+
+def _pdf_marks(text: str) -> Iterator[Mark]:
+    """Every page that holds text, and the headings that the file's own table of contents names.
+
+    Those are lines that begin with "#"; whoever extracts the text indents any other line that would.
+    """
+    start = 0
+    for number, page in enumerate(text.split(PAGE_BREAK), start=1):
+        end = start + len(page)
+        if page.strip():
+            yield from _page_marks(text, number, start, end)
+        start = end + 1
+
+
+def _page_marks(text: str, number: int, start: int, end: int) -> Iterator[Mark]:
+    begin = max(start - 1, 0)  # with the break before it
+    headings = list(_PDF_HEADING.finditer(text, start, end))
+    leads = bool(headings) and not text[start : headings[0].start()].strip()
+    if not leads:
+        yield Mark(heading=one_line(f"page {number}: {first_line(text[start:end])}"), level=_PAGE_LEVEL, start=begin)
+    for position, heading in enumerate(headings):
+        yield Mark(
+            heading=one_line(heading[2]) or _NO_HEADING,
+            level=len(heading[1]),
+            start=begin if leads and position == 0 else heading.start(),
+        )
+
+
 _PARAGRAPH_END = re.compile(r"\n(?:[ \t]*\n)+")
 _GROUP_CHARS = 1_500
 
@@ -235,4 +266,5 @@ _READERS: dict[Format, Callable[[str], Iterator[Mark]]] = {
     Format.MARKDOWN: _markdown_marks,
     Format.RST: _rst_marks,
     Format.HTML: _html_marks,
+    Format.PDF: _pdf_marks,
 }
