@@ -67,9 +67,9 @@ async def registered(folder: Path, count: int) -> list[JobId]:
     return jobs
 
 
-def asks_of(job_id: JobId) -> list[Ask]:
+async def asks_of(job_id: JobId) -> list[Ask]:
     """The requests that our chain sends for this job."""
-    job = context.load(job_id)
+    job = await context.load(job_id)
     outline = structural_outline(job.job.spec, job.sources)
     assert outline is not None
     state = ChainState(outline=outline, written=frozenset(), closing_written=False)
@@ -114,14 +114,14 @@ async def batch_raw(url: str, asks: Sequence[Ask]) -> None:
 async def batch_ours(jobs: Sequence[JobId]) -> None:
     """One batch of every job's single pass: intents, submission, wait, ingestion, rows."""
     attempts = [await single_pass.begin_single_pass(job, Role.PRIMARY) for job in jobs]
-    submission = await batches.submit([single_pass.intent_of(attempt) for attempt in attempts])
+    submission = await batches.submit([await single_pass.intent_of(attempt) for attempt in attempts])
     await batches.wait(submission.batch_id)
     await batches.ingest(submission.batch_id, single_pass.save_result)
 
 
-def whole_asks(jobs: Sequence[JobId]) -> list[Ask]:
+async def whole_asks(jobs: Sequence[JobId]) -> list[Ask]:
     """The single-pass requests of these jobs."""
-    loaded = [context.load(job) for job in jobs]
+    loaded = [await context.load(job) for job in jobs]
     return [single_pass.compose(job, structural_outline(job.job.spec, job.sources)) for job in loaded]
 
 
@@ -151,11 +151,11 @@ async def prepared(name: str, url: str, jobs: Sequence[JobId]) -> Coroutine[Any,
     """The work to be timed, with everything that both sides share already done."""
     match name:
         case "chain raw":
-            return chain_raw(url, [asks_of(job) for job in jobs])
+            return chain_raw(url, [await asks_of(job) for job in jobs])
         case "chain ours":
             return chain_ours(jobs)
         case "batch raw":
-            return batch_raw(url, whole_asks(jobs))
+            return batch_raw(url, await whole_asks(jobs))
         case _:
             return batch_ours(jobs)
 

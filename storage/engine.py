@@ -9,6 +9,7 @@ less than handing it to another thread, and a transaction that cannot await cann
 """
 
 import json
+import sqlite3
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,21 +107,27 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # Any: the drive
         "foreign_keys = ON",
         "wal_autocheckpoint = 8000",  # a checkpoint syncs twice; every 32 MB is often enough
     ):
-        cursor.execute(f"PRAGMA {pragma}")
+        try:
+            cursor.execute(f"PRAGMA {pragma}")
+        except sqlite3.OperationalError as error:
+            raise OperationalError(pragma, None, error) from error
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
-    cursor = connection.connection.cursor()
     reading_only = bool(options.get("reading_only"))
-    cursor.execute(f"PRAGMA query_only = {int(reading_only)}")
-    if reading_only:
-        cursor.execute("BEGIN")
-    else:
-        cursor.execute(f"PRAGMA synchronous = {'FULL' if options.get('durable', True) else 'NORMAL'}")
-        cursor.execute("BEGIN IMMEDIATE")
-    cursor.close()
+    synchronous = "FULL" if options.get("durable", True) else "NORMAL"
+    statements = [f"PRAGMA query_only = {int(reading_only)}"]
+    statements += ["BEGIN"] if reading_only else [f"PRAGMA synchronous = {synchronous}", "BEGIN IMMEDIATE"]
+    cursor = connection.connection.cursor()
+    try:
+        for statement in statements:
+            cursor.execute(statement)
+    except sqlite3.OperationalError as error:  # past SQLAlchemy's own translation
+        raise OperationalError("; ".join(statements), None, error) from error
+    finally:
+        cursor.close()
 
 
 def insert_new(tx: Tx, table: Table, rows: Sequence[Mapping[str, Any]], *, key: Sequence[str]) -> None:

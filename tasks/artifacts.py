@@ -107,8 +107,8 @@ async def _shown(job_id: JobId, showing: Coroutine[Any, Any, T]) -> T | None:
     try:
         async with asyncio.timeout(_PATIENCE_S):
             return await showing
-    except Exception:  # noqa: BLE001  # the boundary to Prefect's artifact API, which may raise anything
-        logger.warning("not shown in Prefect job_id=%s what=%s", job_id, showing.__name__, exc_info=True)
+    except Exception as error:  # noqa: BLE001  # the boundary to Prefect's artifact API, which may raise anything
+        logger.warning("not shown in Prefect job_id=%s what=%s reason=%s", job_id, showing.__name__, error)
         return None
 
 

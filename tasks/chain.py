@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from storage import attempts, calls, jobs
 from storage.attempts import Attempt
 from storage.calls import Call, Settled
-from storage.engine import Tx, reading, transaction
+from storage.engine import Tx
 from tasks import context, leasing, runtime
 from tasks.context import JobContext
-from tasks.saving import saved, try_saved
+from tasks.saving import read, saved, try_saved
 from tasks.step import step
 from throughline.domain import documents, estimates, prompts
 from throughline.domain.ask import Ask, Document, Reply, StopReason
@@ -60,7 +60,7 @@ class _Chain:
 @step
 async def run_chain(job_id: JobId, role: Role, continues: AttemptId | None = None) -> Attempt:
     """Run, or go on with, the job's chain of that role; `continues` names a short single pass."""
-    chain = _open(job_id, role, continues)
+    chain = await _open(job_id, role, continues)
     limits = chain.context.plan.part_limits
     while not chain.attempt.ended:
         match next_links(chain.state, limits):
@@ -73,34 +73,40 @@ async def run_chain(job_id: JobId, role: Role, continues: AttemptId | None = Non
     return chain.attempt
 
 
-def _open(job_id: JobId, role: Role, continues: AttemptId | None) -> _Chain:
-    rt = runtime.current()
-    job = context.load(job_id)
-    with transaction(rt.engine) as tx:
-        outline = jobs.outline(tx, job_id) if continues is None else attempts.get(tx, continues).outline
-        attempt = attempts.begin(
-            tx,
-            job_id=job_id,
-            path=Path.CHUNKED,
-            role=role,
-            outline=outline,
-            continues=continues if outline else None,
-            now=runtime.now(),
-        )
-        calls.lose(tx, attempt.id)
-    with reading(rt.engine) as tx:
-        sent = calls.of_attempt(tx, attempt.id)
-        units = attempts.written_units(tx, attempt, job.job.spec.kind)
-        closing = attempts.closing(tx, attempt, job.job.spec.kind)
+async def _open(job_id: JobId, role: Role, continues: AttemptId | None) -> _Chain:
+    job = await context.load(job_id)
+    attempt = await saved(lambda tx: _begin(tx, job_id, role, continues))
+    chain = await read(lambda tx: _as_written(tx, job, attempt))
     reach(Failpoint.ATTEMPT_BEGUN)
+    return chain
+
+
+def _begin(tx: Tx, job_id: JobId, role: Role, continues: AttemptId | None) -> Attempt:
+    outline = jobs.outline(tx, job_id) if continues is None else attempts.get(tx, continues).outline
+    attempt = attempts.begin(
+        tx,
+        job_id=job_id,
+        path=Path.CHUNKED,
+        role=role,
+        outline=outline,
+        continues=continues if outline else None,
+        now=runtime.now(),
+    )
+    calls.lose(tx, attempt.id)
+    return attempt
+
+
+def _as_written(tx: Tx, job: JobContext, attempt: Attempt) -> _Chain:
+    """The chain as the ledger has it."""
+    sent = calls.of_attempt(tx, attempt.id)
     return _Chain(
         context=job,
         attempt=attempt,
         outline=attempt.outline,
-        units=units,
-        closing=closing,
+        units=attempts.written_units(tx, attempt, job.job.spec.kind),
+        closing=attempts.closing(tx, attempt, job.job.spec.kind),
         past=[_past(call) for call in sent if call.outcome == "answered"],
-        gate=asyncio.Semaphore(rt.settings.chain_concurrency),
+        gate=asyncio.Semaphore(runtime.current().settings.chain_concurrency),
     )
 
 

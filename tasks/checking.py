@@ -3,9 +3,10 @@
 from storage import attempts, checks, jobs
 from storage.attempts import Attempt
 from storage.checks import CheckRow
-from storage.engine import Tx, reading, transaction
+from storage.engine import Tx
 from storage.jobs import Job
 from tasks import runtime
+from tasks.saving import read, saved
 from tasks.step import step
 from throughline.domain.citations import CheckedCitation, check_citations
 from throughline.domain.completeness import Completeness, completeness
@@ -17,19 +18,18 @@ from throughline.domain.source import Source
 @step
 async def check_attempt(attempt_id: AttemptId) -> None:
     """Verify the attempt's own units and store what was found."""
-    rt = runtime.current()
-    with reading(rt.engine) as tx:
-        attempt = attempts.get(tx, attempt_id)
-        job = jobs.get(tx, attempt.job_id)
-        output = load_output(tx, attempt, job)
-        own = attempts.unit_ids(tx, attempt_id)
-        sources = jobs.documents(tx, job.id)
+    output, own, sources = await read(lambda tx: _to_check(tx, attempt_id))
     if output is None:
         return
     found = completeness(output.outline, output.units, closing=output.closing is not None)
     quotes = check_quotes(output, own, sources)
-    with transaction(rt.engine) as tx:
-        checks.save(tx, attempt_id, results=[_row(found)], quotes=quotes, now=runtime.now())
+    await saved(lambda tx: checks.save(tx, attempt_id, results=[_row(found)], quotes=quotes, now=runtime.now()))
+
+
+def _to_check(tx: Tx, attempt_id: AttemptId) -> tuple[Output | None, frozenset[str], tuple[Source, ...]]:
+    attempt = attempts.get(tx, attempt_id)
+    job = jobs.get(tx, attempt.job_id)
+    return load_output(tx, attempt, job), attempts.unit_ids(tx, attempt_id), jobs.documents(tx, job.id)
 
 
 def load_output(tx: Tx, attempt: Attempt, job: Job) -> Output | None:

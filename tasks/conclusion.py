@@ -6,7 +6,7 @@ from storage import attempts, checks, jobs, reports
 from storage.attempts import Attempt
 from storage.engine import Tx, reading
 from tasks import leasing, runtime
-from tasks.saving import saved
+from tasks.saving import read, saved
 from tasks.step import step
 from throughline.domain.comparison import published_of, sides
 from throughline.domain.job import AttemptStatus, JobId, JobStatus, ReviewMode, Role
@@ -17,10 +17,8 @@ from throughline.errors import BadInput, BudgetExceeded, ThroughlineError
 @step
 async def conclude(job_id: JobId) -> JobReport:
     """Give the job its end from what its attempts brought."""
-    rt = runtime.current()
-    with reading(rt.engine) as tx:
-        report = reports.job(tx, job_id)
-        ended = {attempt.id: attempt for attempt in attempts.of_job(tx, job_id)}
+    report, found = await read(lambda tx: (reports.job(tx, job_id), attempts.of_job(tx, job_id)))
+    ended = {attempt.id: attempt for attempt in found}
     status, reason = verdict(report)
     published = published_of(report)
 
@@ -36,7 +34,7 @@ async def conclude(job_id: JobId) -> JobReport:
         jobs.set_status(tx, job_id, status, reason=reason, now=runtime.now())
 
     await saved(write)
-    return read_report(job_id)
+    return await report_of(job_id)
 
 
 def verdict(report: JobReport) -> tuple[JobStatus, str | None]:
@@ -52,8 +50,7 @@ def verdict(report: JobReport) -> tuple[JobStatus, str | None]:
 async def require_same_world(job_id: JobId) -> None:
     """Raise `BadInput` when a simulated job meets a real key, or the other way round."""
     rt = runtime.current()
-    with reading(rt.engine) as tx:
-        simulated = jobs.get(tx, job_id).simulated
+    simulated = (await read(lambda tx: jobs.get(tx, job_id))).simulated
     if simulated != rt.simulated:
         was, now = ("simulated", "real") if simulated else ("real", "simulated")
         raise BadInput(f"Job {job_id} is {was} and the key is {now}. Start it anew with the key that you want.")
@@ -90,6 +87,11 @@ async def _set_status(job_id: JobId, status: JobStatus, *, reason: str | None = 
         jobs.set_status(tx, job_id, status, reason=reason, now=runtime.now())
 
     await saved(write)
+
+
+async def report_of(job_id: JobId) -> JobReport:
+    """The job as the ledger has it, asked for with patience."""
+    return await read(lambda tx: reports.job(tx, job_id))
 
 
 def read_report(job_id: JobId) -> JobReport:

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 from storage import jobs
 from storage.calls import Budget
-from storage.engine import reading
+from storage.engine import Tx
 from storage.jobs import Job
 from tasks import runtime
+from tasks.saving import read
 from throughline import tokenizer
 from throughline.domain.ask import Ask, Document, Reply
 from throughline.domain.documents import upper_tokens
@@ -95,13 +96,15 @@ def cost_of(model_id: str, reply: Reply, *, batch: bool, at: datetime) -> Price 
     return price_of(model_id, reply.usage, batch=batch, at=at) if reply.usage_known else None
 
 
-def load(job_id: JobId) -> JobContext:
+async def load(job_id: JobId) -> JobContext:
     """The context of a planned job."""
-    rt = runtime.current()
-    with reading(rt.engine) as tx:
-        job = jobs.get(tx, job_id)
-        plan = jobs.plan(tx, job_id)
-        sources = jobs.documents(tx, job_id)
+    return await read(lambda tx: _context(tx, job_id))
+
+
+def _context(tx: Tx, job_id: JobId) -> JobContext:
+    job = jobs.get(tx, job_id)
+    plan = jobs.plan(tx, job_id)
     if plan is None:
         raise LookupError(f"job {job_id} is not planned")
-    return JobContext(job=job, plan=plan, sources=sources, model=rt.settings.find_model(job.spec.model))
+    model = runtime.current().settings.find_model(job.spec.model)
+    return JobContext(job=job, plan=plan, sources=jobs.documents(tx, job_id), model=model)

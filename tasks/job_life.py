@@ -3,11 +3,12 @@
 import asyncio
 
 from storage.attempts import Attempt
+from storage.engine import UNUSABLE
 from tasks import leasing
 from tasks.artifacts import progress_shown, publish_plan, publish_result
 from tasks.chain import run_chain
 from tasks.checking import check_attempt
-from tasks.conclusion import conclude, fail, put_aside, put_back, read_report, require_same_world, start
+from tasks.conclusion import conclude, fail, put_aside, put_back, report_of, require_same_world, start
 from tasks.planning import load_plan
 from tasks.single_pass import begin_single_pass, ingest_single_pass, submit_single_pass, wait_for_batch
 from tasks.step import flow_run_id
@@ -31,7 +32,7 @@ async def carry_out(job_id: JobId, *, hold: bool) -> JobReport | None:
     None when the job waits for its batch, which it only does without `hold`.
     """
     async with leasing.held(job_id):
-        if (report := read_report(job_id)).status is JobStatus.DONE:
+        if (report := await report_of(job_id)).status is JobStatus.DONE:
             return report
         return await _carry_out(job_id, hold=hold)
 
@@ -56,6 +57,10 @@ async def _carry_out(job_id: JobId, *, hold: bool) -> JobReport | None:
             await fail(job_id, error)
         else:  # nobody stands beside a worker to start the job again
             await put_back(job_id, error)
+        raise
+    except UNUSABLE as error:
+        if not hold:  # a database that comes back later finds the job in the queue
+            await put_back(job_id, ThroughlineError(f"the database could not be used: {error.orig}"))
         raise
     except asyncio.CancelledError:
         if not hold and flow_run_id() is None:  # a worker that is shut down leaves its job to the next one

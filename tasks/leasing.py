@@ -16,9 +16,10 @@ from contextvars import ContextVar
 from datetime import timedelta
 
 from storage import leases, queue
-from storage.engine import UNUSABLE, Tx, reading, transaction
+from storage.engine import UNUSABLE, Tx, transaction
 from storage.leases import Lease
 from tasks import runtime
+from tasks.saving import read, saved
 from throughline.domain.job import BatchId, JobId
 from throughline.errors import JobBusy
 
@@ -51,30 +52,32 @@ async def working() -> AsyncGenerator[str]:
 async def held(job_id: JobId) -> AsyncGenerator[None]:
     """Hold the job for the duration; `JobBusy` when another process does."""
     async with working() as owner:
-        _take(job_id, owner)
+        await _take(job_id, owner)
         try:
             yield
         finally:
-            give_back(job_id)
+            await give_back(job_id)
 
 
-def claim(limit: int) -> list[JobId]:
+async def claim(limit: int) -> list[JobId]:
     """Hold up to `limit` queued jobs, under the name of the worker that is around the caller."""
     rt = runtime.current()
     owner = _owner.get()
     assert owner is not None, "claim jobs inside `working()`"
-    now = runtime.now()
-    until = now + timedelta(seconds=rt.settings.lease_s)
-    with transaction(rt.engine) as tx:
+
+    def take(tx: Tx) -> list[JobId]:
+        now = runtime.now()
+        until = now + timedelta(seconds=rt.settings.lease_s)
         return queue.claim(tx, owner=owner, until=until, now=now, limit=limit, simulated=rt.simulated)
 
+    return await saved(take)
 
-def give_back(job_id: JobId) -> None:
+
+async def give_back(job_id: JobId) -> None:
     """Hold the job no longer."""
     owner = _owner.get()
     if owner is not None:
-        with transaction(runtime.current().engine) as tx:
-            leases.release(tx, job_id, owner=owner)
+        await saved(lambda tx: leases.release(tx, job_id, owner=owner))
 
 
 def require(tx: Tx, job_id: JobId) -> None:
@@ -96,19 +99,18 @@ def require_batch(tx: Tx, batch_id: BatchId) -> None:
         raise JobBusy(f"A job of batch {batch_id} was cancelled or taken over; this process does not send the batch.")
 
 
-def _take(job_id: JobId, owner: str) -> None:
-    rt = runtime.current()
-    now = runtime.now()
-    with reading(rt.engine) as tx:
-        found = leases.holder(tx, job_id)
+async def _take(job_id: JobId, owner: str) -> None:
+    found = await read(lambda tx: leases.holder(tx, job_id))
     dead = found.owner if found is not None and _is_dead(found) else None
-    until = now + timedelta(seconds=rt.settings.lease_s)
-    with transaction(rt.engine) as tx:
+
+    def take(tx: Tx) -> None:
+        now = runtime.now()
+        until = now + timedelta(seconds=runtime.current().settings.lease_s)
         if not leases.acquire(tx, job_id, owner=owner, until=until, now=now, dead_owner=dead):
-            found = leases.holder(tx, job_id)
-            raise JobBusy(
-                f"Job {job_id} is being worked on by {_name(found)}. Follow it with: throughline show {job_id}"
-            )
+            holder = _name(leases.holder(tx, job_id))
+            raise JobBusy(f"Job {job_id} is being worked on by {holder}. Follow it with: throughline show {job_id}")
+
+    await saved(take)
 
 
 async def _renew(owner: str) -> None:

@@ -31,7 +31,7 @@ class Planned:
 @step
 async def load_plan(job_id: JobId) -> Plan:
     """The plan by which the job runs; it was stored with the job."""
-    return (context.load(job_id)).plan
+    return (await context.load(job_id)).plan
 
 
 async def plan_sources(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage import attempts, calls, jobs
-from storage.engine import Tx, transaction
+from storage.engine import Tx
 from tasks import batches, context, leasing, runtime, single_pass
 from tasks.batches import Intent
 from tasks.conclusion import fail, put_aside
@@ -72,7 +72,7 @@ async def _send_claimed(limit: int, swept: Swept) -> list[JobId]:
     """Send the single passes of the claimed jobs; returns the jobs that have other work to be done."""
     packer: Packer[_Parcel] = Packer()
     others: list[JobId] = []
-    while swept.claimed < limit and (claimed := leasing.claim(min(_CLAIM, limit - swept.claimed))):
+    while swept.claimed < limit and (claimed := await leasing.claim(min(_CLAIM, limit - swept.claimed))):
         swept.claimed += len(claimed)
         reach(Failpoint.SWEEP_CLAIMED)
         for job_id in claimed:
@@ -92,7 +92,7 @@ async def _send_claimed(limit: int, swept: Swept) -> list[JobId]:
 
 async def _prepare(job_id: JobId) -> _Parcel | None:
     """The job's single pass, if it has one to send."""
-    job = context.load(job_id)
+    job = await context.load(job_id)
     planned = paths(job.plan)
     role = next((role for path, role in planned if path is Path.SINGLE_PASS), None)
     if role is None:
@@ -136,7 +136,7 @@ async def _send(parcels: Sequence[_Parcel], swept: Swept) -> list[JobId]:
         return [parcels[0].intent.job_id]
     except (Retryable, AccessRefused, SpendLimitReached, JobBusy) as error:
         for parcel in parcels:  # nothing was accepted: they stay queued for the next sweep
-            leasing.give_back(parcel.intent.job_id)
+            await leasing.give_back(parcel.intent.job_id)
         logger.warning("batch not sent requests=%d reason=%s", len(parcels), error)
         if isinstance(error, AccessRefused | SpendLimitReached):
             raise
@@ -160,7 +160,7 @@ async def _let_wait(waiting: Sequence[JobId]) -> None:
             await put_aside(job_id)
         except JobBusy as error:  # cancelled while the batch was posted; its answer is ingested all the same
             logger.info("job not put aside job_id=%s reason=%s", job_id, error)
-        leasing.give_back(job_id)
+        await leasing.give_back(job_id)
 
 
 async def _fail(job_id: JobId, error: Exception, swept: Swept) -> None:
@@ -171,7 +171,7 @@ async def _fail(job_id: JobId, error: Exception, swept: Swept) -> None:
         await fail(job_id, known)
     except JobBusy:
         logger.info("job taken by another worker job_id=%s", job_id)
-    leasing.give_back(job_id)
+    await leasing.give_back(job_id)
 
 
 async def _carry_out(job_id: JobId, gate: asyncio.Semaphore, swept: Swept) -> None:
@@ -196,5 +196,4 @@ async def _carry_out(job_id: JobId, gate: asyncio.Semaphore, swept: Swept) -> No
 
 async def enqueue(job_id: JobId) -> None:
     """Leave the job to the next sweep."""
-    with transaction(runtime.current().engine) as tx:
-        jobs.set_status(tx, job_id, JobStatus.QUEUED, now=runtime.now())
+    await saved(lambda tx: jobs.set_status(tx, job_id, JobStatus.QUEUED, now=runtime.now()))

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from storage import attempts, batches, calls, jobs
 from storage.attempts import Attempt
 from storage.calls import Call, Settled
-from storage.engine import Tx, reading
+from storage.engine import Tx
 from tasks import batches as batch_steps
 from tasks import context, leasing, runtime
 from tasks.batches import Intent
 from tasks.context import JobContext
-from tasks.saving import saved
+from tasks.saving import read, saved
 from tasks.step import step
 from throughline.domain import documents, estimates, prompts
 from throughline.domain.ask import Ask, ItemResult, Reply, StopReason, Unanswered
@@ -53,7 +53,7 @@ async def submit_single_pass(attempt_id: AttemptId, *, hold: bool) -> BatchId | 
     A batch in doubt is looked for until it is settled (`hold`), or left to the collector.
     """
     while True:
-        attempt, sent, batch = _load(attempt_id)
+        attempt, sent, batch = await _load(attempt_id)
         if attempt.ended:
             return None
         if batch is not None and batch.state in _UNDER_WAY:
@@ -64,7 +64,7 @@ async def submit_single_pass(attempt_id: AttemptId, *, hold: bool) -> BatchId | 
             await give_up(attempt_id, reason=why)
             return None
         try:
-            submission = await batch_steps.submit([intent_of(attempt)])
+            submission = await batch_steps.submit([await intent_of(attempt)])
         except Rejected as error:
             await give_up(attempt_id, reason=str(error))
             return None
@@ -95,7 +95,7 @@ async def wait_for_batch(batch_id: BatchId, *, hold: bool) -> bool:
 async def ingest_single_pass(attempt_id: AttemptId, batch_id: BatchId) -> Attempt:
     """Save the batch's results. An attempt that they do not end may be submitted once more."""
     await batch_steps.ingest(batch_id, save_result)
-    return _load(attempt_id)[0]
+    return (await _load(attempt_id))[0]
 
 
 def compose(job: JobContext, outline: Outline | None) -> Ask:
@@ -113,16 +113,19 @@ def compose(job: JobContext, outline: Outline | None) -> Ask:
     )
 
 
-def _load(attempt_id: AttemptId) -> tuple[Attempt, list[Call], batches.Batch | None]:
-    with reading(runtime.current().engine) as tx:
-        attempt = attempts.get(tx, attempt_id)
-        sent = calls.of_attempt(tx, attempt_id)
-        return attempt, sent, batches.latest_of(tx, attempt_id)
+async def _load(attempt_id: AttemptId) -> tuple[Attempt, list[Call], batches.Batch | None]:
+    return await read(
+        lambda tx: (
+            attempts.get(tx, attempt_id),
+            calls.of_attempt(tx, attempt_id),
+            batches.latest_of(tx, attempt_id),
+        )
+    )
 
 
-def intent_of(attempt: Attempt) -> Intent:
+async def intent_of(attempt: Attempt) -> Intent:
     """The attempt's one request, as part of a batch."""
-    job = context.load(attempt.job_id)
+    job = await context.load(attempt.job_id)
     return intent(job, attempt, compose(job, attempt.outline))
 
 

@@ -171,7 +171,7 @@ async def test_a_spend_limit_is_not_waited_for(service: Service, tmp_path: FileP
     ],
 )
 async def test_an_answer_that_breaks_off_is_asked_for_again_and_shown_as_lost(
-    service: Service, tmp_path: FilePath, what: str, args: dict[str, int]
+    service: Service, tmp_path: FilePath, what: str, args: dict[str, Any]
 ):
     service.losable_answers = 1
     service.simulator.faults("messages", what, **args)

@@ -157,7 +157,7 @@ async def test_empty_units_of_the_single_pass_are_written_by_the_chain(service: 
     ],
 )
 async def test_an_item_that_brought_nothing_is_sent_once_more(
-    service: Service, tmp_path: FilePath, what: str, args: dict[str, str]
+    service: Service, tmp_path: FilePath, what: str, args: dict[str, Any]
 ):
     service.simulator.faults("item", what, **args)
     report = await service.run(summary(PathChoice.SINGLE_PASS, book(tmp_path, 3)))

@@ -1,0 +1,491 @@
+"""Collecting: one pass over everything that is open, which adopts, ingests, wakes and requeues, and never sends."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path as FilePath
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import update
+
+from storage import batches, jobs, leases
+from storage.engine import Engine, connect, reading, transaction
+from storage.tables import batches as batch_table
+from storage.tables import jobs as job_table
+from tasks import runtime
+from tasks.collecting import Collected, cancel_job, collect_once
+from tasks.flow_runs import Standing
+from tests.faults.support import BATCHES, Service, asked, book, ids, summary
+from tests.faults.test_queue import CHUNKED, SINGLE, at_once, books, collect, finish, statuses, submit, sweep
+from tests.faults.test_submission import foreign_batch
+from tests.servers import ROOT, SIMULATED_KEY
+from throughline.domain.job import AttemptStatus, BatchId, JobId, JobStatus
+from throughline.domain.ledger import BatchState, IllegalMove
+from throughline.errors import BadInput, JobBusy
+
+RUN = "01a20000-0000-7000-8000-000000000000"
+OTHER = "elsewhere:1:x"
+LATER = {"lease_s": 0.001, "batch_settle_s": 0.0}  # as if lease and settling time had passed since the intent
+
+
+@dataclass(slots=True, kw_only=True)
+class Runs:
+    """Flow runs that stand where the test says; a woken one is under way."""
+
+    stand: dict[str, Standing]
+    answers: bool = True
+    woken: list[str] = field(default_factory=list[str])
+
+    async def standing(self, flow_run_id: str) -> Standing:
+        return self.stand.get(flow_run_id, Standing.GONE)
+
+    async def resume(self, flow_run_id: str) -> bool:
+        if self.answers:
+            self.woken.append(flow_run_id)
+            self.stand[flow_run_id] = Standing.UNDER_WAY
+        return self.answers
+
+
+async def collect_with(service: Service, runs: Runs) -> Collected:
+    async with service.opened():
+        return await collect_once(runs)
+
+
+async def carried_by_run(service: Service, job_id: JobId) -> None:
+    """A flow run has taken the job up, and is suspended until its batch is there."""
+    async with service.opened() as rt:
+        with transaction(rt.engine) as tx:
+            jobs.belongs_to(tx, job_id, RUN)
+
+
+async def hold(service: Service, job_id: JobId, *, for_s: float) -> None:
+    """Another machine's worker holds the job for so long, or did so in the past."""
+    async with service.opened() as rt:
+        now = runtime.now()
+        with transaction(rt.engine) as tx:
+            assert leases.acquire(tx, job_id, owner=OTHER, until=now + timedelta(seconds=for_s), now=now)
+
+
+async def let_leases_run_out(service: Service) -> None:
+    """As if minutes had passed in which nobody renewed."""
+    async with service.opened() as rt:
+        with transaction(rt.engine) as tx:
+            held = job_table.c.lease_until.is_not(None)
+            tx.execute(update(job_table).where(held).values(lease_until=runtime.now() - timedelta(seconds=1)))
+
+
+async def states(service: Service) -> list[BatchState]:
+    async with service.opened() as rt:
+        with reading(rt.engine) as tx:
+            found = tx.execute(batch_table.select().order_by(batch_table.c.id)).all()
+            return [batches.get(tx, BatchId(row.id)).state for row in found]
+
+
+async def in_doubt(service: Service, tmp_path: FilePath) -> JobId:
+    """A job whose batch was never accepted, though nobody knows yet."""
+    (job_id,) = await submit(service, summary(SINGLE, book(tmp_path, 2)))
+    service.simulator.faults("batches.create", "drop_before_accept")
+    await sweep(service)
+    assert await states(service) == [BatchState.UNKNOWN]
+    return job_id
+
+
+async def interrupted_chain(service: Service, tmp_path: FilePath) -> JobId:
+    """A chain of three links and a closing that was stopped while its second link was under way."""
+    service.losable_answers = 1
+    (job_id,) = await submit(service, summary(CHUNKED, book(tmp_path, 24)))
+    service.simulator.faults("messages", "hang", skip=1, seconds=0.3)
+    running = asyncio.create_task(service.carry_out(job_id, chain_concurrency=1))
+    await happened(lambda: len(service.calls()) == 2)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    return job_id
+
+
+async def happened(is_so: Any) -> None:
+    async with asyncio.timeout(5):
+        while not is_so():  # noqa: ASYNC110 - what is waited for happens in another process
+            await asyncio.sleep(0.005)
+
+
+def cancellations(service: Service) -> int:
+    """How often the API was asked to stop a batch."""
+    return sum(received["path"].endswith("/cancel") for received in service.simulator.requests("POST"))
+
+
+def swept_to_death(service: Service, failpoint: str, folder: FilePath) -> None:
+    """`throughline sweep` in a process of its own, killed with SIGKILL at that place."""
+    environment: Mapping[str, str] = {
+        "PYTHONPATH": str(ROOT),
+        "ANTHROPIC_API_KEY": SIMULATED_KEY,
+        "ANTHROPIC_BASE_URL": service.simulator.url,
+        "THROUGHLINE_DATABASE_URL": service.database_url,
+        "THROUGHLINE_FAILPOINT": failpoint,
+        "THROUGHLINE_CHAIN_CONCURRENCY": "1",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "throughline", "sweep"],
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+
+# A batch in doubt.
+
+
+async def test_a_batch_whose_sweep_was_killed_before_the_id_was_saved_is_adopted(
+    service_on_each: Service, tmp_path: FilePath
+):
+    service = service_on_each
+    wanted = await submit(service, *(summary(SINGLE, file) for file in books(tmp_path, 3)))
+    swept_to_death(service, "batch-after-post", tmp_path)
+    collected = await collect(service, **LATER)
+    assert (collected.open, collected.ingested) == (1, 0)  # as far as the ledger tells, its worker is alive
+    await let_leases_run_out(service)
+    collected = await collect(service, **LATER)
+    assert (collected.ingested, collected.in_doubt) == (1, 0)
+    await finish(service)
+    assert await statuses(service, wanted) == [JobStatus.DONE] * 3
+    assert len(service.submissions()) == 1
+    assert service.billed_rows("batch_item") == 3
+
+
+async def test_a_batch_that_a_live_worker_holds_is_its_own_to_settle(service: Service, tmp_path: FilePath):
+    job_id = await in_doubt(service, tmp_path)
+    await hold(service, job_id, for_s=60)
+    listed = len(service.simulator.requests("GET", BATCHES))
+    await collect(service, **LATER)
+    assert await states(service) == [BatchState.UNKNOWN]
+    assert len(service.simulator.requests("GET", BATCHES)) == listed
+
+
+async def test_a_batch_that_is_not_found_is_given_up_only_after_lease_and_settling_time(
+    service_on_each: Service, tmp_path: FilePath
+):
+    service = service_on_each
+    job_id = await in_doubt(service, tmp_path)
+    assert (await collect(service, lease_s=60, batch_settle_s=0)).in_doubt == 1
+    assert (await collect(service, lease_s=0.001, batch_settle_s=60)).in_doubt == 1
+    assert await states(service) == [BatchState.UNKNOWN]
+    assert (await collect(service, **LATER)).in_doubt == 0
+    assert await states(service) == [BatchState.ABANDONED]
+    assert await statuses(service, [job_id]) == [JobStatus.QUEUED]
+    await finish(service)
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
+    assert len(service.submissions()) == 2
+    assert service.simulator.bill()["batches_created"] == 1
+
+
+async def test_a_batch_is_not_given_up_while_one_of_its_size_still_runs(service: Service, tmp_path: FilePath):
+    service.simulator.faults("item", "slow", seconds=0.6, match="foreign-")
+    foreign_batch(service, "running")
+    await in_doubt(service, tmp_path)
+    assert (await collect(service, **LATER)).in_doubt == 1
+    assert await states(service) == [BatchState.UNKNOWN]
+    await asyncio.sleep(0.6)
+    assert (await collect(service, **LATER)).in_doubt == 0
+    assert await states(service) == [BatchState.ABANDONED]
+
+
+@pytest.mark.parametrize("changed", ["host", "key"])
+async def test_a_doubt_is_not_settled_at_another_host_or_with_another_key(
+    service: Service, tmp_path: FilePath, changed: str, caplog: pytest.LogCaptureFixture
+):
+    job_id = await in_doubt(service, tmp_path)
+    localhost = service.simulator.url.replace("127.0.0.1", "localhost")
+    other = {"base_url": localhost} if changed == "host" else {"api_key": SecretStr("sim-other")}
+    collected = await collect(service, **LATER, **other)
+    assert (collected.troubled, collected.ingested) == (1, 0)
+    assert "so that the batch is found and not paid twice" in caplog.text
+    assert await states(service) == [BatchState.UNKNOWN]
+    assert len(service.submissions()) == 1
+    await collect(service, **LATER)
+    await finish(service)
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
+
+
+async def test_a_run_with_another_key_is_told_to_use_the_first_one(service: Service, tmp_path: FilePath):
+    job_id = await in_doubt(service, tmp_path)
+    with pytest.raises(BadInput, match="Run the job once with the key that it began with"):
+        await service.carry_out(job_id, api_key=SecretStr("sim-other"))
+    assert len(service.submissions()) == 1
+
+
+async def test_trouble_with_one_batch_does_not_keep_the_next_from_being_ingested(service: Service, tmp_path: FilePath):
+    wanted = await submit(
+        service, summary(SINGLE, book(tmp_path, 2, "a.md")), summary(SINGLE, book(tmp_path, 10, "b.md"))
+    )
+    await sweep(service)
+    service.simulator.faults("batches.retrieve", "not_found", times=6)  # all the patience that one look has
+    collected = await collect(service)
+    assert (collected.open, collected.troubled, collected.ingested) == (2, 1, 1)
+    assert await statuses(service, wanted) == [JobStatus.WAITING, JobStatus.QUEUED]
+    await finish(service)
+    assert await statuses(service, wanted) == [JobStatus.DONE] * 2
+    assert len(service.submissions()) == 2
+
+
+# Jobs whose worker died.
+
+
+async def test_a_job_whose_worker_died_goes_on_from_its_next_link(service_on_each: Service, tmp_path: FilePath):
+    service = service_on_each
+    job_id = await interrupted_chain(service, tmp_path)
+    await hold(service, job_id, for_s=-1)
+    assert (await collect(service)).requeued == 1
+    assert await statuses(service, [job_id]) == [JobStatus.QUEUED]
+    await sweep(service)
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
+    broken = service.calls()[1].units
+    assert asked(service.calls()) == {unit_id: 2 if unit_id in broken else 1 for unit_id in ids(1, 24)}
+
+
+async def test_a_chain_whose_sweep_was_killed_between_two_links_pays_for_no_link_twice(
+    service: Service, tmp_path: FilePath
+):
+    (job_id,) = await submit(service, summary(CHUNKED, book(tmp_path, 24)))
+    swept_to_death(service, "link-after-record:2", tmp_path)
+    await let_leases_run_out(service)
+    assert (await collect(service)).requeued == 1
+    await sweep(service)
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
+    assert asked(service.calls()) == dict.fromkeys(ids(1, 24), 1)
+
+
+async def test_a_job_that_a_worker_still_renews_is_not_requeued(service: Service, tmp_path: FilePath):
+    job_id = await interrupted_chain(service, tmp_path)
+    await hold(service, job_id, for_s=60)
+    assert (await collect(service)).requeued == 0
+    assert await statuses(service, [job_id]) == [JobStatus.RUNNING]
+    await let_leases_run_out(service)
+    assert (await service.carry_out(job_id)).status is JobStatus.DONE
+
+
+async def test_a_job_that_was_given_back_in_order_is_left_to_the_person_who_stopped_it(
+    service: Service, tmp_path: FilePath
+):
+    job_id = await interrupted_chain(service, tmp_path)
+    assert (await collect(service)).requeued == 0
+    assert await statuses(service, [job_id]) == [JobStatus.RUNNING]
+    assert (await service.carry_out(job_id)).status is JobStatus.DONE
+
+
+async def test_collects_at_once_requeue_an_orphan_once(service_on_each: Service, tmp_path: FilePath):
+    service = service_on_each
+    job_id = await interrupted_chain(service, tmp_path)
+    await hold(service, job_id, for_s=-1)
+    collected: list[Collected] = at_once(3, lambda: collect(service))
+    assert sum(each.requeued for each in collected) == 1
+    assert await statuses(service, [job_id]) == [JobStatus.QUEUED]
+    await sweep(service)
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
+
+
+# Cancelled jobs.
+
+
+async def test_the_next_link_of_a_cancelled_job_is_not_sent(service_on_each: Service, tmp_path: FilePath):
+    service = service_on_each
+    job_id = await service.register(summary(CHUNKED, book(tmp_path, 24)))
+    service.simulator.faults("messages", "hang", skip=1, seconds=0.3)
+    running = asyncio.create_task(service.carry_out(job_id, chain_concurrency=1))
+    await happened(lambda: len(service.calls()) == 2)
+    async with service.opened():
+        await cancel_job(job_id)
+    with pytest.raises(JobBusy, match="was cancelled"):
+        await running
+    report = await service.job()
+    assert report.status is JobStatus.CANCELLED
+    assert len(service.calls()) == 2
+    assert report.attempts[0].units == 16  # the link that was under way is kept: it is paid for
+
+
+async def test_a_batch_is_stopped_only_when_nobody_wants_it_any_more(service: Service, tmp_path: FilePath):
+    first, second = await submit(service, *(summary(SINGLE, file) for file in books(tmp_path, 2)))
+    service.simulator.faults("item", "slow", seconds=60, times=2)
+    await sweep(service)
+    async with service.opened():
+        await cancel_job(first)
+    assert (await collect(service)).cancelled == 0
+    assert cancellations(service) == 0
+    async with service.opened():
+        await cancel_job(second)
+    assert (await collect(service)).cancelled == 1
+    assert cancellations(service) == 1
+    await collect(service)
+    assert await states(service) == [BatchState.INGESTED]
+    assert await statuses(service, [first, second]) == [JobStatus.CANCELLED] * 2
+    assert service.billed() == 0
+
+
+async def test_what_was_finished_for_a_cancelled_job_is_ingested_and_kept(service_on_each: Service, tmp_path: FilePath):
+    service = service_on_each
+    (job_id,) = await submit(service, summary(SINGLE, book(tmp_path, 2)))
+    await sweep(service)
+    assert service.billed() > 0  # it has ended by now
+    async with service.opened():
+        await cancel_job(job_id)
+    await collect(service)
+    report = await service.job()
+    assert report.status is JobStatus.CANCELLED
+    assert (report.attempts[0].status, report.attempts[0].units) == (AttemptStatus.COMPLETE, 2)
+    assert report.cost_usd == service.billed()
+
+
+async def test_a_cancelled_job_that_is_resumed_pays_only_for_what_it_lacks(service: Service, tmp_path: FilePath):
+    kept, stopped = await submit(
+        service, summary(SINGLE, book(tmp_path, 2)), summary(SINGLE, book(tmp_path, 10, "b.md"))
+    )
+    service.simulator.faults("item", "slow", seconds=60, match="u010")
+    await sweep(service)
+    assert service.billed_rows("batch_item") == 1
+    async with service.opened():
+        await cancel_job(kept)
+        await cancel_job(stopped)
+    await collect(service)
+    posted = len(service.submissions())
+    assert (await service.carry_out(kept)).status is JobStatus.DONE
+    assert len(service.submissions()) == posted
+    assert (await service.carry_out(stopped)).status is JobStatus.DONE
+    assert len(service.submissions()) == posted + 1
+
+
+async def test_a_job_that_is_done_cannot_be_cancelled(service: Service, tmp_path: FilePath):
+    report = await service.run(summary(CHUNKED, book(tmp_path, 2)))
+    async with service.opened():
+        with pytest.raises(IllegalMove, match="cannot go from done to cancelled"):
+            await cancel_job(report.id)
+    assert (await service.job()).status is JobStatus.DONE
+
+
+# Flow runs that wait.
+
+
+async def test_without_a_prefect_server_results_are_saved_and_who_waits_is_left_alone(
+    service: Service, tmp_path: FilePath
+):
+    (job_id,) = await submit(service, summary(SINGLE, book(tmp_path, 2)))
+    await sweep(service)
+    await carried_by_run(service, job_id)
+    collected = await collect(service)
+    assert (collected.ingested, collected.resumed, collected.requeued) == (1, 0, 0)
+    assert await statuses(service, [job_id]) == [JobStatus.WAITING]
+
+
+async def test_a_suspended_run_is_woken_once_and_not_before_its_batch_is_ingested(
+    service_on_each: Service, tmp_path: FilePath
+):
+    service = service_on_each
+    (job_id,) = await submit(service, summary(SINGLE, book(tmp_path, 2)))
+    service.simulator.faults("item", "slow", seconds=0.4)
+    await sweep(service)
+    await carried_by_run(service, job_id)
+    runs = Runs(stand={RUN: Standing.SUSPENDED})
+    assert (await collect_with(service, runs)).resumed == 0
+    await asyncio.sleep(0.4)
+    assert (await collect_with(service, runs)).resumed == 1
+    assert (await collect_with(service, runs)).resumed == 0
+    assert runs.woken == [RUN]
+    assert await statuses(service, [job_id]) == [JobStatus.WAITING]  # the run itself goes on with it
+
+
+async def test_a_run_that_could_not_be_woken_is_woken_by_the_next_pass(service: Service, tmp_path: FilePath):
+    (job_id,) = await submit(service, summary(SINGLE, book(tmp_path, 2)))
+    await sweep(service)
+    await carried_by_run(service, job_id)
+    runs = Runs(stand={RUN: Standing.SUSPENDED}, answers=False)
+    assert (await collect_with(service, runs)).resumed == 0
+    runs.answers = True
+    assert (await collect_with(service, runs)).resumed == 1
+
+
+@pytest.mark.parametrize("standing", [Standing.GONE, Standing.ENDED])
+async def test_the_job_of_a_run_that_is_no_more_is_left_to_the_sweep(
+    service: Service, tmp_path: FilePath, standing: Standing
+):
+    (job_id,) = await submit(service, summary(SINGLE, book(tmp_path, 2)))
+    await sweep(service)
+    await carried_by_run(service, job_id)
+    assert (await collect_with(service, Runs(stand={RUN: standing}))).requeued == 1
+    assert await statuses(service, [job_id]) == [JobStatus.QUEUED]
+    await sweep(service)
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
+
+
+@pytest.mark.parametrize("standing", [Standing.UNDER_WAY, Standing.UNKNOWN])
+async def test_a_run_that_goes_on_or_cannot_be_seen_keeps_its_job(
+    service: Service, tmp_path: FilePath, standing: Standing
+):
+    (job_id,) = await submit(service, summary(SINGLE, book(tmp_path, 2)))
+    await sweep(service)
+    await carried_by_run(service, job_id)
+    runs = Runs(stand={RUN: standing})
+    collected = await collect_with(service, runs)
+    assert (collected.resumed, collected.requeued, runs.woken) == (0, 0, [])
+    assert await statuses(service, [job_id]) == [JobStatus.WAITING]
+
+
+async def test_the_job_of_a_cancelled_run_is_cancelled_and_its_batch_stopped(service: Service, tmp_path: FilePath):
+    (job_id,) = await submit(service, summary(SINGLE, book(tmp_path, 2)))
+    service.simulator.faults("item", "slow", seconds=60)
+    await sweep(service)
+    await carried_by_run(service, job_id)
+    await collect_with(service, Runs(stand={RUN: Standing.CANCELLED}))
+    assert await statuses(service, [job_id]) == [JobStatus.CANCELLED]
+    assert cancellations(service) == 1
+    await collect(service)
+    assert service.billed() == 0
+
+
+async def test_a_job_that_was_taken_up_at_this_moment_is_not_put_back_into_the_queue(
+    simulator: Any, postgres_url: str, tmp_path: FilePath
+):
+    service = Service(simulator=simulator, database_url=postgres_url)
+    (job_id,) = await submit(service, summary(SINGLE, book(tmp_path, 2)))
+    await sweep(service)
+    await collect(service)
+    elsewhere = connect(postgres_url)
+    try:
+        await _collect_while_taken_up(service, job_id, elsewhere)
+    finally:
+        elsewhere.dispose()
+    taken_up = await statuses(service, [job_id])
+    await service.balance()
+    assert taken_up == [JobStatus.RUNNING]
+
+
+async def _collect_while_taken_up(service: Service, job_id: JobId, elsewhere: Engine) -> None:
+    """Collect while another process is about to commit that the same waiting job runs."""
+    with transaction(elsewhere) as tx:
+        jobs.set_status(tx, job_id, JobStatus.RUNNING, now=runtime.now())
+        jobs.set_status(tx, job_id, JobStatus.WAITING, now=runtime.now())
+    at_work, collected = threading.Event(), threading.Event()
+
+    def take_up() -> None:
+        with transaction(elsewhere) as tx:
+            assert leases.acquire(tx, job_id, owner=OTHER, until=runtime.now() + timedelta(hours=1), now=runtime.now())
+            jobs.set_status(tx, job_id, JobStatus.RUNNING, now=runtime.now())
+            at_work.set()
+            collected.wait(0.5)  # the other one waits for this transaction, so that time runs out
+
+    worker = threading.Thread(target=take_up)
+    worker.start()
+    at_work.wait()
+    await collect(service)
+    collected.set()
+    worker.join()
