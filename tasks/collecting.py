@@ -39,6 +39,7 @@ class Collected:
 async def collect_once(flow_runs: FlowRuns) -> Collected:
     """One pass. Trouble with one batch or job is put into the log and stops no other."""
     rt = runtime.current()
+    rt.require_key()
     collected = Collected()
     await _follow_cancelled_runs(flow_runs, collected)
     for remote_id in await read(lambda tx: queue.unwanted(tx, simulated=rt.simulated)):

@@ -1,9 +1,9 @@
 """Settings: `THROUGHLINE_*` from the environment or `.env`; key and address are the SDK's own variables."""
 
 import os
+import re
 from decimal import Decimal
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -13,6 +13,9 @@ from throughline.domain.job import Effort
 from throughline.domain.models import DEFAULT_MODEL, Model, find, unlisted
 from throughline.domain.pricing import UnlistedPrice
 from throughline.errors import BadInput
+
+# A root is a directory or the beginning of an address, whose own colons do not separate.
+_ROOT = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://[^/:]*(?::\d+)?[^{os.pathsep}]*|[^{os.pathsep}]+")
 
 
 class BatchWait(StrEnum):
@@ -37,7 +40,7 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
     base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
     database_url: str = "sqlite:///.throughline/throughline.db"
-    source_roots: Annotated[tuple[Path, ...], NoDecode] = ()
+    source_roots: Annotated[tuple[str, ...], NoDecode] = ()
     max_source_bytes: int = Field(default=20_000_000, gt=0)
     max_total_source_bytes: int = Field(default=100_000_000, gt=0)
     model: str = DEFAULT_MODEL
@@ -63,7 +66,7 @@ class Settings(BaseSettings):
     @classmethod
     def _split_roots(cls, value: Any) -> Any:  # Any: a raw setting before validation
         if isinstance(value, str):
-            return tuple(Path(part) for part in value.split(os.pathsep) if part)
+            return tuple(_ROOT.findall(value))
         return value
 
     def find_model(self, model_id: str) -> Model:
@@ -90,7 +93,7 @@ class Settings(BaseSettings):
                 output_usd_per_mtok=Decimal(output_usd),
             )
             if not all(price.is_finite() and price >= 0 for price in (Decimal(input_usd), Decimal(output_usd))):
-                raise ValueError("no price")  # noqa: TRY301 - told below, like every other way to be unreadable
+                raise ValueError("no price")
         except (ValueError, ArithmeticError):
             raise BadInput(
                 "THROUGHLINE_UNLISTED_MODEL must be five words: id, context tokens, output tokens, and the "

@@ -1,8 +1,9 @@
 """Claude, as the service needs it: streamed messages, batches, counts, and what the endpoint offers."""
 
 import hashlib
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 
 import anthropic
 import httpx2
-from anthropic._decoders.jsonl import AsyncJSONLDecoder  # the SDK exports no public name for it
+import orjson
 from anthropic.types.beta.messages import BetaMessageBatchIndividualResponse
 
 from throughline.claude import wire
@@ -28,6 +29,7 @@ _PROBE_TRIES = 2  # a person waits for this answer
 _BATCH_CACHE_TTL = "1h"  # items of a batch start minutes apart
 _SYNC_CACHE_TTL = "5m"
 _TIMEOUT = httpx2.Timeout(600.0, connect=5.0)
+_LONGEST_LINE = 100_000_000  # bytes; an answer of 300,000 tokens has one or two million
 
 
 Before = Callable[[], Awaitable[None]]
@@ -185,17 +187,20 @@ class Claude:
         """The results of an ended batch, line by line, in whatever order they come.
 
         The address is looked up once and must be on our own host: the key travels with the request, and
-        the SDK's own `results()` would follow whatever a second look-up names.
+        the SDK's own `results()` would follow whatever a second look-up names. The lines are split here: the
+        SDK's decoder joins a line from pieces of 64 bytes, which takes a minute for a hundred long answers.
         """
-        lines = await patiently(lambda: self._open_results(remote_id), self._patience)
+        response = await patiently(lambda: self._open_results(remote_id), self._patience)
         try:
             with translated():
-                async for line in lines:
-                    yield ItemResult(call_id=CallId(line.custom_id), result=_item(line.result))
+                async with aclosing(_lines(response)) as lines:
+                    async for line in lines:
+                        item = BetaMessageBatchIndividualResponse.construct(**_decoded(line))
+                        yield ItemResult(call_id=CallId(item.custom_id), result=_item(item.result))
         finally:
-            await lines.close()
+            await response.aclose()
 
-    async def _open_results(self, remote_id: str) -> Any:  # Any: the SDK's decoder of JSON lines
+    async def _open_results(self, remote_id: str) -> httpx2.Response:
         address = (await self._retrieve(remote_id)).results_url
         if address is None:
             raise Rejected(f"Batch {remote_id} has no results to read (yet, or any more).")
@@ -207,7 +212,7 @@ class Claude:
         with _reading():
             return await self._sdk.get(
                 address,
-                cast_to=AsyncJSONLDecoder[BetaMessageBatchIndividualResponse],
+                cast_to=httpx2.Response,  # as it is: opened, its body unread
                 options={"headers": {"Accept": "application/binary"}},
                 stream=True,
             )
@@ -278,6 +283,31 @@ def _reading() -> Generator[None]:
             yield
     except Ambiguous as error:
         raise Retryable(str(error)) from error
+
+
+async def _lines(response: httpx2.Response) -> AsyncGenerator[bytes]:
+    """The body line by line, without their ends; of the whole no more is held than one line."""
+    pieces: list[bytes] = []
+    held = 0
+    async with aclosing(response.aiter_bytes()) as chunks:
+        async for chunk in chunks:
+            *ends, rest = chunk.split(b"\n")
+            for end in ends:
+                yield b"".join((*pieces, end))
+                pieces, held = [], 0
+            pieces.append(rest)
+            held += len(rest)
+            if held > _LONGEST_LINE:
+                raise Ambiguous(f"A line of the results is longer than {_LONGEST_LINE:,} bytes.")
+    if held:
+        yield b"".join(pieces)
+
+
+def _decoded(line: bytes) -> Any:  # Any: JSON
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:  # half a surrogate pair, which the standard library reads, or no JSON
+        return json.loads(line)
 
 
 def _may_have_passed_on(error: Retryable) -> bool:

@@ -41,7 +41,7 @@ def main() -> None:
             "Interrupted. The same command goes on from here; a call that was open may be paid again.", 130
         )
     except click.ClickException as error:
-        code = _complain(f"{error.format_message()} See: throughline --help", 2)
+        code = _complain(f"{' '.join(error.format_message().split())} See: throughline --help", 2)
     except BudgetExceeded as error:
         code = _complain(str(error), 5)
     except ThroughlineError as error:

@@ -9,11 +9,15 @@ import click
 
 from tasks import registration
 from tasks.collecting import cancel_job, collect_once
+from tasks.conclusion import read_report
 from tasks.flow_runs import NoFlowRuns
 from tasks.sending import enqueue, sweep_queue
 from throughline.cli.commands import cli
 from throughline.cli.request import Options, find, job_options, opened
 from throughline.domain.job import JobStatus
+
+_IDLE = (JobStatus.REGISTERED, JobStatus.FAILED, JobStatus.BUDGET, JobStatus.CANCELLED)
+_simulate = click.option("--simulate", is_flag=True, help="Use the local stand-in for the API; no key, no cost.")
 
 
 @cli.command()
@@ -27,12 +31,12 @@ def submit(again: bool, **typed: Any) -> int:  # Any: click passes options by na
 async def _submit(options: Options, *, again: bool) -> int:
     async with opened(simulate=options.simulate) as rt:
         job = await registration.register(options.request(rt.settings, again=again))
-        idle = job.status is JobStatus.REGISTERED or (job.ended and job.status is not JobStatus.DONE)
+        idle = job.status in _IDLE
         if idle:
             await enqueue(job.id)
         status = JobStatus.QUEUED if idle else job.status
         if options.as_json:
-            click.echo(json.dumps({"id": job.id, "status": status, "simulated": rt.simulated}))
+            click.echo(json.dumps({"job_id": job.id, "status": status, "simulated": rt.simulated}))
         else:
             click.echo(f"Job {job.id} is {status}. Follow it with: throughline show {job.id}")
     return 0
@@ -40,27 +44,29 @@ async def _submit(options: Options, *, again: bool) -> int:
 
 @cli.command()
 @click.option("--limit", default=10_000, show_default=True, type=click.IntRange(min=1), help="The most jobs to take.")
+@_simulate
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def sweep(limit: int, as_json: bool) -> int:
+def sweep(limit: int, simulate: bool, as_json: bool) -> int:
     """Send what is queued, once: what the scheduled flow of the same name does."""
-    return asyncio.run(_sweep(limit, as_json=as_json))
+    return asyncio.run(_sweep(limit, simulate=simulate, as_json=as_json))
 
 
-async def _sweep(limit: int, *, as_json: bool) -> int:
-    async with opened():
+async def _sweep(limit: int, *, simulate: bool, as_json: bool) -> int:
+    async with opened(simulate=simulate):
         _tell(asdict(await sweep_queue(limit)), as_json=as_json)
     return 0
 
 
 @cli.command()
+@_simulate
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def collect(as_json: bool) -> int:
+def collect(simulate: bool, as_json: bool) -> int:
     """Look once at every open batch and bring in what is answered: what the scheduled flow does."""
-    return asyncio.run(_collect(as_json=as_json))
+    return asyncio.run(_collect(simulate=simulate, as_json=as_json))
 
 
-async def _collect(*, as_json: bool) -> int:
-    async with opened():
+async def _collect(*, simulate: bool, as_json: bool) -> int:
+    async with opened(simulate=simulate):
         _tell(asdict(await collect_once(NoFlowRuns())), as_json=as_json)
     return 0
 
@@ -76,10 +82,9 @@ async def _cancel(wanted: str) -> int:
     async with opened() as rt:
         job_id = await find(rt, wanted)
         await cancel_job(job_id)
-    click.echo(
-        f"Job {job_id} is cancelled. A batch under way is stopped by the next collect. To go on after all: "
-        f"throughline resume {job_id}"
-    )
+        simulated = read_report(job_id).simulated
+    again = f"throughline resume {job_id}{' --simulate' if simulated else ''}"
+    click.echo(f"Job {job_id} is cancelled. A batch under way is stopped by the next collect. To go on: {again}")
     return 0
 
 

@@ -2,9 +2,9 @@
 
 The thresholds are a team's to set. What they start from, and why:
 
-- No part (unit or closing) may hold an error that a machine can prove (a quote that its source does not hold, a line that
-  does not exist, a sentence cut off), beyond `tolerated_error_share` of the parts: 0, because a reader cannot
-  tell a wrong quote from a right one.
+- No part (unit or closing) may hold an error that a machine can prove (a quote that its source does not hold,
+  a line that does not exist, a sentence cut off), beyond `tolerated_error_share` of the parts: 0, because a
+  reader cannot tell a wrong quote from a right one.
 - A repair asks again for the failing parts only, once: more than `repairable_share` of them is no slip but a
   bad output as a whole, and asking unit by unit would cost as much as the other path.
 - `least_confidence`: models say 0.8 and more about nearly everything, so one half is a cry for help.

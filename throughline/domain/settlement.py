@@ -51,13 +51,15 @@ def settle(reply: Reply, kind: Kind, wanted: Wanted) -> Settlement:
     asked = wanted.unit_ids if wanted.outline else frozenset(outline.unit_ids if outline else ())
     units = tuple(unit for unit in answer.units if unit.unit_id in asked)
     closing = answer.closing if wanted.closing and outline else None
-    used = _length(outline if wanted.outline is None else None, units, closing, answer)
+    used: tuple[Unit | Closing | OutlineEntry, ...] = units
+    used += (closing,) if closing is not None else ()
+    used += answer.outline if wanted.outline is None and outline is not None else ()
     return Settlement(
         outline=outline,
         units=units,
         closing=closing,
         errors=_errors(answer, outline, asked),
-        wasted_tokens=_wasted(visible, used, reply.text, answer, len(units)),
+        wasted_tokens=_wasted(visible, reply.text, answer, len(units), used),
     )
 
 
@@ -96,17 +98,9 @@ def _errors(answer: Answer, outline: Outline | None, asked: frozenset[str]) -> t
     return tuple(dict.fromkeys(error[:_ERROR_CHARACTERS] for error in errors[:_ERRORS]))
 
 
-def _length(outline: Outline | None, units: Sequence[Unit], closing: Closing | None, answer: Answer) -> int:
-    parts: list[Unit | Closing | OutlineEntry] = [*units]
-    if closing is not None:
-        parts.append(closing)
-    if outline is not None:
-        parts += answer.outline
-    return sum(len(part.model_dump_json()) for part in parts)
-
-
-def _wasted(visible: int, used: int, text: str, answer: Answer, kept: int) -> int:
+def _wasted(visible: int, text: str, answer: Answer, kept: int, used: Sequence[Unit | Closing | OutlineEntry]) -> int:
     """Visible output tokens that no kept value holds, by share of characters."""
     if answer.finished and not answer.defects and not answer.duplicates and kept == len(answer.units):
-        return 0
-    return round(visible * (1 - min(1.0, used / max(len(text), 1))))
+        return 0  # the usual case, in which nothing long is written out again to be measured
+    characters = sum(len(part.model_dump_json()) for part in used)
+    return round(visible * (1 - min(1.0, characters / max(len(text), 1))))
