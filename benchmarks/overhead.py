@@ -114,7 +114,7 @@ async def batch_raw(url: str, asks: Sequence[Ask]) -> None:
 async def batch_ours(jobs: Sequence[JobId]) -> None:
     """One batch of every job's single pass: intents, submission, wait, ingestion, rows."""
     attempts = [await single_pass.begin_single_pass(job, Role.PRIMARY) for job in jobs]
-    submission = await batches.submit([await single_pass.intent_of(attempt) for attempt in attempts])
+    submission = await batches.submit([single_pass.intent_of(attempt) for attempt in attempts])
     await batches.wait(submission.batch_id)
     await batches.ingest(submission.batch_id, single_pass.save_result)
 

@@ -38,6 +38,21 @@ class Budget:
     day_start: datetime
 
 
+@dataclass(slots=True)
+class Today:
+    """The day's spending, for many reservations in one transaction: summed at the first, carried on from there.
+
+    The lock that comes with the sum lasts as long as the transaction, so nobody else reserves meanwhile.
+    """
+
+    spent_usd: Decimal | None = None
+
+    def add(self, reserved_usd: Decimal) -> None:
+        """One more reservation of this transaction."""
+        if self.spent_usd is not None:
+            self.spent_usd += reserved_usd
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One paid request as the ledger has it."""
@@ -96,16 +111,21 @@ def intend(
     return call_id
 
 
-def remaining_usd(tx: Tx, job_id: JobId, budget: Budget, *, simulated: bool) -> Decimal | None:
+def remaining_usd(
+    tx: Tx, job_id: JobId, budget: Budget, *, simulated: bool, today: Today | None = None
+) -> Decimal | None:
     """What may still be reserved, under a lock until the transaction ends; None without any budget."""
     left: list[Decimal] = []
     if budget.job_usd is not None:
         _lock(tx, job_id)
         left.append(budget.job_usd - spent_usd(tx, calls.c.job_id == job_id))
     if budget.day_usd is not None:
-        _lock(tx, None)
-        today = (calls.c.intended_at >= budget.day_start) & (calls.c.simulated == simulated)
-        left.append(budget.day_usd - spent_usd(tx, today))
+        today = today or Today()
+        if today.spent_usd is None:
+            _lock(tx, None)
+            since = (calls.c.intended_at >= budget.day_start) & (calls.c.simulated == simulated)
+            today.spent_usd = spent_usd(tx, since)
+        left.append(budget.day_usd - today.spent_usd)
     return min(left, default=None)
 
 

@@ -3,10 +3,9 @@
 There is no queue table: a job's status, its lease and its batches say everything, so nothing can disagree.
 """
 
-from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 
 from storage.engine import Tx
 from storage.tables import batches, calls, jobs
@@ -17,15 +16,16 @@ OPEN = (BatchState.INTENDED, BatchState.UNKNOWN, BatchState.SUBMITTED, BatchStat
 """States of a batch that may still bring answers."""
 
 
-def claim(
-    tx: Tx, *, owner: str, until: datetime, now: datetime, limit: int, simulated: bool, held: Collection[JobId] = ()
-) -> list[JobId]:
-    """Take up to `limit` queued jobs, oldest first; no other worker takes the same ones.
+def claim(tx: Tx, *, owner: str, until: datetime, now: datetime, limit: int, simulated: bool) -> list[JobId]:
+    """Take up to `limit` queued jobs, oldest first; no other worker takes the same ones, and none is taken twice.
+
+    What this owner holds is in its hands already, also when the lease has run out: claimed again, it would be
+    sent and paid again.
 
     PostgreSQL skips rows that another claim has locked; SQLite's writing transactions exclude each other.
     """
-    free = or_(jobs.c.lease_owner.is_(None), jobs.c.lease_until < now)
-    wanted = (jobs.c.status == JobStatus.QUEUED) & (jobs.c.simulated == simulated) & free & jobs.c.id.not_in(held)
+    free = or_(jobs.c.lease_owner.is_(None), and_(jobs.c.lease_owner != owner, jobs.c.lease_until < now))
+    wanted = (jobs.c.status == JobStatus.QUEUED) & (jobs.c.simulated == simulated) & free
     query = select(jobs.c.id).where(wanted).order_by(jobs.c.id).limit(limit)
     found = [JobId(job_id) for job_id in tx.execute(query.with_for_update(skip_locked=True)).scalars()]
     if found:

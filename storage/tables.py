@@ -72,6 +72,7 @@ jobs = Table(
     Column("lease_owner", String(320)),
     Column("lease_until", UtcDateTime),
     Column("flow_run_id", String(36), index=True),  # the flow run that carries this job out
+    Column("rerun_of", String(36)),  # the rejected job whose place this one takes
     Column("created_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
 )
@@ -107,6 +108,8 @@ attempts = Table(
     Column("continues_attempt_id", String(36), ForeignKey("attempts.id")),
     Column("outline", Json),
     Column("closing", Json),
+    Column("rewrites", Json),  # the parts that a repair writes anew, each with what was wrong
+    Column("verdict", Json),
     Column("stop_reason", String(40)),
     Column("reason", CleanText),
     Column("started_at", UtcDateTime, nullable=False),
@@ -158,6 +161,7 @@ calls = Table(
     Column("thinking_tokens", Integer),
     Column("cache_read_tokens", Integer),
     Column("cache_write_tokens", Integer),
+    Column("cache_write_1h_tokens", Integer),  # the part of them that is kept for an hour
     Column("wasted_tokens", Integer),
     Column("cost_usd", Picodollars),
     Column("price_row", CleanText),
@@ -225,7 +229,17 @@ reviews = Table(
     Column("minutes", Float),
     Column("requested_at", UtcDateTime, nullable=False),
     Column("decided_at", UtcDateTime),
+    Column("came_from", String(16)),  # page, command, prefect or clock
+    Column("expires_at", UtcDateTime),
     Index("ix_reviews_job_id", "job_id"),
+)
+
+# One row a second in which somebody was really reading: two tabs, or a beat sent twice, count once.
+reading_seconds = Table(
+    "reading_seconds",
+    metadata,
+    Column("review_id", String(36), ForeignKey("reviews.id"), primary_key=True),
+    Column("second", Integer, primary_key=True, autoincrement=False),
 )
 
 calibration = Table(
@@ -243,5 +257,11 @@ calibration = Table(
     # A cut answer needed more than it shows: "more than actual_tokens", never "exactly".
     Column("censored", Boolean, nullable=False),
     Column("simulated", Boolean, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
+    # What the structure alone said: learning from its own forecasts would correct them twice.
+    Column("prior_tokens", Integer),
+    Column("worst_tokens", Integer),
+    Column("log_spread", Float),
+    Column("source_tokens", Integer),
+    Column("prompt_version", String(32)),
 )

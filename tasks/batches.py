@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from storage import batches, calls
 from storage.batches import Batch
+from storage.calls import Today
 from storage.engine import Tx
 from tasks import leasing, runtime
 from tasks.saving import read, saved
@@ -39,6 +40,7 @@ from throughline.errors import (
 from throughline.failpoints import Failpoint, reach
 
 if TYPE_CHECKING:
+    from throughline.claude.body import BatchBody
     from throughline.claude.client import RemoteBatch
 
 logger = logging.getLogger(__name__)
@@ -51,10 +53,13 @@ _INTENTS_A_COMMIT = 200  # so that other writers get their turn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """One request of a job: `write` puts it into the ledger and returns it as it may be sent."""
+    """One request of a job: `write` puts it into the ledger and returns it as it may be sent.
+
+    It holds no document: of ten thousand that wait for their batch, only the one that is written is in memory.
+    """
 
     job_id: JobId
-    write: Callable[[Tx, BatchId], tuple[CallId, Ask]]
+    write: Callable[[Tx, BatchId, Today], tuple[CallId, Ask]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,28 +79,33 @@ async def submit(intents: Sequence[Intent]) -> Submission:
 
     A job that was taken over meanwhile, or whose budget is spent, is left out and harms no other.
     """
-    rt = runtime.current()
+    from throughline.claude.body import BatchBody  # stays unimported where nothing is sent, as the client
+
     reach(Failpoint.BATCH_BEFORE_INTENT)
     batch_id = await saved(lambda tx: _intend_batch(tx, len(intents)))
-    requests: list[tuple[CallId, Ask]] = []
     left_out: list[tuple[JobId, ThroughlineError]] = []
-    for start in range(0, len(intents), _INTENTS_A_COMMIT):
-        group = intents[start : start + _INTENTS_A_COMMIT]
-        written, refused = await saved(lambda tx, group=group: _write(tx, group, batch_id))
-        requests += written
-        left_out += refused
-    if left_out:
-        await saved(lambda tx: batches.set_request_count(tx, batch_id, len(requests)))
-    reach(Failpoint.BATCH_AFTER_INTENT)
-    submission = Submission(batch_id=batch_id, left_out=tuple(left_out))
-    if not requests:
-        await _abandon(batch_id, note="nothing was left to send")
-        return submission
+    with BatchBody() as body:
+        for start in range(0, len(intents), _INTENTS_A_COMMIT):
+            group = intents[start : start + _INTENTS_A_COMMIT]
+            left_out += await saved(lambda tx, group=group, place=body.place: _write(tx, group, batch_id, body, place))
+        if left_out:
+            await saved(lambda tx: batches.set_request_count(tx, batch_id, body.requests))
+        reach(Failpoint.BATCH_AFTER_INTENT)
+        if body.requests:
+            await _post(batch_id, body)
+        else:
+            await _abandon(batch_id, note="nothing was left to send")
+    return Submission(batch_id=batch_id, left_out=tuple(left_out))
+
+
+async def _post(batch_id: BatchId, body: "BatchBody") -> None:
+    """Send the committed batch, and put down what became of it."""
+    rt = runtime.current()
 
     async def post() -> str:
         # Waiting for a busy API may take minutes: a worker that lost its jobs meanwhile must not post any more.
         await saved(lambda tx: _still_ours(tx, batch_id))
-        return await rt.claude.create_batch(requests)
+        return await rt.claude.create_batch(body)
 
     try:
         # Only a refusal with a status is asked again: it proves that nothing was accepted.
@@ -110,7 +120,6 @@ async def submit(intents: Sequence[Intent]) -> Submission:
         reach(Failpoint.BATCH_AFTER_POST)
         await _submitted(batch_id, remote_id)
         reach(Failpoint.BATCH_AFTER_SUBMITTED)
-    return submission
 
 
 def _intend_batch(tx: Tx, request_count: int) -> BatchId:
@@ -126,16 +135,18 @@ def _intend_batch(tx: Tx, request_count: int) -> BatchId:
 
 
 def _write(
-    tx: Tx, intents: Sequence[Intent], batch_id: BatchId
-) -> tuple[list[tuple[CallId, Ask]], list[tuple[JobId, ThroughlineError]]]:
-    written: list[tuple[CallId, Ask]] = []
+    tx: Tx, intents: Sequence[Intent], batch_id: BatchId, body: "BatchBody", place: tuple[int, int]
+) -> list[tuple[JobId, ThroughlineError]]:
+    """Write these down, in the ledger and from that place on in the body; returns the jobs that are refused."""
+    body.cut(place)  # a transaction that is run again begins again here, too
+    today = Today()
     refused: list[tuple[JobId, ThroughlineError]] = []
     for intent in intents:
         try:
-            written.append(intent.write(tx, batch_id))
+            body.add(*intent.write(tx, batch_id, today))
         except (BudgetExceeded, JobBusy) as error:
             refused.append((intent.job_id, error))
-    return written, refused
+    return refused
 
 
 def _still_ours(tx: Tx, batch_id: BatchId) -> None:

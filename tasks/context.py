@@ -98,10 +98,11 @@ def cost_of(model_id: str, reply: Reply, *, batch: bool, at: datetime) -> Price 
 
 async def load(job_id: JobId) -> JobContext:
     """The context of a planned job."""
-    return await read(lambda tx: _context(tx, job_id))
+    return await read(lambda tx: of_job(tx, job_id))
 
 
-def _context(tx: Tx, job_id: JobId) -> JobContext:
+def of_job(tx: Tx, job_id: JobId) -> JobContext:
+    """The context of a planned job, as this transaction sees it."""
     job = jobs.get(tx, job_id)
     plan = jobs.plan(tx, job_id)
     if plan is None:

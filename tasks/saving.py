@@ -50,6 +50,7 @@ def _in_view(work: Callable[[Tx], T]) -> T:
 async def _patiently(attempt: Callable[[], T]) -> T:
     wait_s = _FIRST_WAIT_S
     give_up_at = time.monotonic() + runtime.current().settings.database_patience_s
+    await asyncio.sleep(0)  # transactions do not await: without a turn a long loop of them starves the renewing
     while True:
         try:
             return attempt()

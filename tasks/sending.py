@@ -16,7 +16,7 @@ from tasks.batches import Intent
 from tasks.conclusion import fail, put_aside
 from tasks.job_life import carry_out, paths
 from tasks.saving import saved
-from throughline.claude.wire import encoded_bytes
+from throughline.claude.body import encoded_bytes
 from throughline.domain.job import AttemptId, JobId, JobStatus, Path, Role
 from throughline.domain.ledger import CallState
 from throughline.domain.packing import Packer
@@ -103,7 +103,7 @@ async def _prepare(job_id: JobId) -> _Parcel | None:
     ask = single_pass.compose(job, attempt.outline)
     return _Parcel(
         attempt_id=attempt.id,
-        intent=single_pass.intent(job, attempt, ask),
+        intent=single_pass.intent_of(attempt),
         more=len(planned) > 1,
         encoded_bytes=encoded_bytes(ask),
         expected_output_tokens=job.plan.size.expected_tokens,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from storage import attempts, batches, calls, jobs
 from storage.attempts import Attempt
-from storage.calls import Call, Settled
+from storage.calls import Call, Settled, Today
 from storage.engine import Tx
 from tasks import batches as batch_steps
 from tasks import context, leasing, runtime
@@ -64,7 +64,7 @@ async def submit_single_pass(attempt_id: AttemptId, *, hold: bool) -> BatchId | 
             await give_up(attempt_id, reason=why)
             return None
         try:
-            submission = await batch_steps.submit([await intent_of(attempt)])
+            submission = await batch_steps.submit([intent_of(attempt)])
         except Rejected as error:
             await give_up(attempt_id, reason=str(error))
             return None
@@ -123,35 +123,34 @@ async def _load(attempt_id: AttemptId) -> tuple[Attempt, list[Call], batches.Bat
     )
 
 
-async def intent_of(attempt: Attempt) -> Intent:
-    """The attempt's one request, as part of a batch."""
-    job = await context.load(attempt.job_id)
-    return intent(job, attempt, compose(job, attempt.outline))
+def intent_of(attempt: Attempt) -> Intent:
+    """The attempt's one request, written down under the job's lease, its cap within what the budget buys."""
+    job_id, attempt_id = attempt.job_id, attempt.id  # nothing large: it may wait beside ten thousand others
 
-
-def intent(job: JobContext, attempt: Attempt, wanted: Ask) -> Intent:
-    """How that request is written down: under the job's lease, its cap within what the budget buys."""
-
-    def write(tx: Tx, batch_id: BatchId) -> tuple[CallId, Ask]:
+    def write(tx: Tx, batch_id: BatchId, today: Today) -> tuple[CallId, Ask]:
         rt = runtime.current()
-        leasing.require(tx, job.job.id)
-        left = calls.remaining_usd(tx, job.job.id, job.budget(), simulated=rt.simulated)
-        ask = job.within(wanted, left, batch=True)
+        leasing.require(tx, job_id)
+        job = context.of_job(tx, job_id)
+        attempt = attempts.get(tx, attempt_id)
+        left = calls.remaining_usd(tx, job_id, job.budget(), simulated=rt.simulated, today=today)
+        ask = job.within(compose(job, attempt.outline), left, batch=True)
+        reserved_usd = job.worst_usd(ask, batch=True)
         call_id = calls.intend(
             tx,
-            job_id=job.job.id,
-            attempt_id=attempt.id,
+            job_id=job_id,
+            attempt_id=attempt_id,
             batch_id=batch_id,
             link=Link(kind=LinkKind.PART, with_outline=attempt.outline is None, with_closing=True),
             ask=ask,
-            reserved_usd=job.worst_usd(ask, batch=True),
+            reserved_usd=reserved_usd,
             state=CallState.INTENDED,
             simulated=rt.simulated,
             now=runtime.now(),
         )
+        today.add(reserved_usd)
         return call_id, ask
 
-    return Intent(job_id=job.job.id, write=write)
+    return Intent(job_id=job_id, write=write)
 
 
 def save_result(tx: Tx, item: ItemResult) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from throughline.claude.body import BatchBody
 from throughline.claude.client import OFFICIAL_HOST, Claude, connect
 from throughline.claude.patience import Patience
 from throughline.domain.ask import Ask, Document, ItemResult, Reply, Unanswered
@@ -61,6 +62,14 @@ def named(*asks: Ask) -> list[tuple[CallId, Ask]]:
     return [(CallId(f"call-{number}"), each) for number, each in enumerate(asks, start=1)]
 
 
+async def post(claude: Claude, requests: Sequence[tuple[CallId, Ask]]) -> str:
+    """Submit these requests as one batch; the remote id."""
+    with BatchBody() as body:
+        for call_id, asked in requests:
+            body.add(call_id, asked)
+        return await claude.create_batch(body)
+
+
 async def ended(claude: Claude, remote_id: str) -> str:
     """The id, once the batch has ended: at once on the simulator, in minutes on the real API."""
     deadline = time.monotonic() + _BATCH_TIMEOUT_S
@@ -76,7 +85,7 @@ async def lines(claude: Claude, remote_id: str) -> list[ItemResult]:
 
 async def answers(claude: Claude, requests: Sequence[tuple[CallId, Ask]]) -> dict[str, Reply | Unanswered]:
     """Submit, wait and read: the results by call."""
-    remote_id = await ended(claude, await claude.create_batch(requests))
+    remote_id = await ended(claude, await post(claude, requests))
     return {line.call_id: line.result for line in await lines(claude, remote_id)}
 
 

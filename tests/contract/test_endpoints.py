@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.contract.support import adds_up, answers, ask, document, ended, lines, named, stranger, structured
+from tests.contract.support import adds_up, answers, ask, document, ended, lines, named, post, stranger, structured
 from throughline.claude.client import Claude
 from throughline.domain.ask import Reply, StopReason, Unanswered
 from throughline.domain.models import LONG_OUTPUT_TOKENS
@@ -62,12 +62,14 @@ async def test_a_batch_takes_long_outputs_and_names_each_result(claude: Claude):
         assert reply.stop_reason is StopReason.END_TURN
         assert reply.text.strip()
         assert adds_up(reply.usage, reply.raw_usage)
-    assert set(json.loads(found["call-3"].text)) == PARTS
+    last = found["call-3"]
+    assert isinstance(last, Reply)
+    assert set(json.loads(last.text)) == PARTS
 
 
 async def test_a_batch_is_found_by_its_time_and_its_size(claude: Claude):
     started = datetime.now(UTC)
-    remote_id = await claude.create_batch(named(ask(), ask()))
+    remote_id = await post(claude, named(ask(), ask()))
     found = {batch.id: batch async for batch in claude.batches_since(started - CLOCK_SKEW)}
     assert found[remote_id].request_count == 2
     assert abs(found[remote_id].created_at - started) < CLOCK_SKEW

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from tests.contract.support import ask, connection, document, lines, named
+from tests.contract.support import ask, connection, document, lines, named, post
 from tests.servers import Simulator
 from throughline.claude.client import Claude
 from throughline.claude.patience import Patience
@@ -56,7 +57,7 @@ async def read_until_broken(claude: Claude, remote_id: str) -> list[ItemResult]:
 async def test_a_batch_whose_answer_is_lost_is_in_doubt_and_was_posted_once(simulated: Claude, simulator: Simulator):
     simulator.faults("batches.create", "drop_after_accept")
     with pytest.raises(Ambiguous):
-        await simulated.create_batch(named(ask()))
+        await post(simulated, named(ask()))
     assert creations(simulator) == 1
     assert simulator.bill()["batches_created"] == 1
 
@@ -64,7 +65,7 @@ async def test_a_batch_whose_answer_is_lost_is_in_doubt_and_was_posted_once(simu
 async def test_a_batch_that_never_arrived_is_in_doubt_too(simulated: Claude, simulator: Simulator):
     simulator.faults("batches.create", "drop_before_accept")
     with pytest.raises(Ambiguous):
-        await simulated.create_batch(named(ask()))
+        await post(simulated, named(ask()))
     assert creations(simulator) == 1
     assert simulator.bill()["batches_created"] == 0
 
@@ -73,7 +74,7 @@ async def test_a_batch_that_never_arrived_is_in_doubt_too(simulated: Claude, sim
 async def test_a_batch_met_by_a_server_error_is_in_doubt(simulated: Claude, simulator: Simulator, status: int):
     simulator.faults("batches.create", "status", status=status)
     with pytest.raises(Ambiguous):
-        await simulated.create_batch(named(ask()))
+        await post(simulated, named(ask()))
     assert creations(simulator) == 1
 
 
@@ -83,19 +84,19 @@ async def test_a_batch_refused_by_a_busy_api_is_not_posted_again_by_itself(
 ):
     simulator.faults("batches.create", "status", status=status)
     with pytest.raises(Retryable):
-        await simulated.create_batch(named(ask()))
+        await post(simulated, named(ask()))
     assert creations(simulator) == 1
 
 
 async def test_a_batch_for_an_api_that_nobody_reached_may_be_posted_again():
     async with connection(f"http://127.0.0.1:{_closed_port()}") as claude:
         with pytest.raises(Retryable):
-            await claude.create_batch(named(ask()))
+            await post(claude, named(ask()))
 
 
 async def test_an_unusable_batch_is_rejected(simulated: Claude, simulator: Simulator):
     with pytest.raises(Rejected):
-        await simulated.create_batch([])
+        await post(simulated, [])
     assert simulator.bill()["batches_created"] == 0
 
 
@@ -160,7 +161,7 @@ async def test_an_odd_retry_after_is_no_reason_to_fail(simulated: Claude, simula
     ],
 )
 async def test_what_asking_again_cannot_help_is_asked_once(
-    simulated: Claude, simulator: Simulator, fault: dict[str, object], expected: type[Exception]
+    simulated: Claude, simulator: Simulator, fault: dict[str, Any], expected: type[Exception]
 ):
     simulator.faults("messages", "status", message="as scripted", **fault)
     with pytest.raises(expected, match="as scripted"):
@@ -204,7 +205,7 @@ async def test_results_that_end_in_the_middle_of_a_line_are_in_doubt(
     simulated: Claude, simulator: Simulator, clean: bool
 ):
     """The lines before the break are whole and are delivered; reading again brings the rest."""
-    remote_id = await simulated.create_batch(named(ask(), ask(), ask()))
+    remote_id = await post(simulated, named(ask(), ask(), ask()))
     simulator.faults("batches.results", "cut_stream", clean=clean)
     before = await read_until_broken(simulated, remote_id)
     assert len(before) == 1
@@ -217,7 +218,7 @@ async def test_results_that_end_in_the_middle_of_a_line_are_in_doubt(
 
 async def test_a_batch_unknown_right_after_its_creation_is_asked_for_again(simulated: Claude, simulator: Simulator):
     simulator.faults("batches.retrieve", "not_found", times=TRIES - 1)
-    remote_id = await simulated.create_batch(named(ask()))
+    remote_id = await post(simulated, named(ask()))
     assert (await simulated.batch(remote_id)).ended
 
 
@@ -230,7 +231,7 @@ async def test_a_batch_that_stays_unknown_is_never_called_lost(simulated: Claude
 
 
 @contextlib.asynccontextmanager
-async def listener() -> AsyncIterator[tuple[str, list[bytes]]]:
+async def listener() -> AsyncGenerator[tuple[str, list[bytes]]]:
     """Another host: its address, and all that anyone sends to it."""
     received: list[bytes] = []
 
@@ -245,7 +246,7 @@ async def listener() -> AsyncIterator[tuple[str, list[bytes]]]:
 async def test_results_on_another_host_are_refused_and_the_key_is_not_sent_there(
     simulated: Claude, simulator: Simulator
 ):
-    remote_id = await simulated.create_batch(named(ask()))
+    remote_id = await post(simulated, named(ask()))
     async with listener() as (foreign, received):
         simulator.faults("batches.retrieve", "foreign_results_url", times=-1, url=f"{foreign}/results")
         with pytest.raises(Rejected, match="The key is not sent there"):
@@ -294,27 +295,27 @@ async def test_an_endpoint_that_is_not_there_is_named():
 
 
 async def test_a_listing_goes_through_every_page_newest_first(simulated: Claude):
-    created = [await simulated.create_batch(named(ask())) for _ in range(103)]
+    created = [await post(simulated, named(ask())) for _ in range(103)]
     listed = [batch.id async for batch in simulated.batches_since(LONG_AGO)]
     assert listed == created[::-1]
 
 
 async def test_a_listing_ends_at_what_is_too_old(simulated: Claude):
     for _ in range(2):
-        await simulated.create_batch(named(ask()))
+        await post(simulated, named(ask()))
     assert [batch async for batch in simulated.batches_since(datetime.now(UTC) + timedelta(hours=1))] == []
 
 
 async def test_a_running_batch_counts_its_requests(simulated: Claude, simulator: Simulator):
     simulator.faults("item", "slow", seconds=60)
-    found = await simulated.batch(await simulated.create_batch(named(ask(), ask(), ask())))
+    found = await simulated.batch(await post(simulated, named(ask(), ask(), ask())))
     assert not found.ended
     assert found.request_count == 3
 
 
 async def test_a_canceled_batch_ends_without_answers(simulated: Claude, simulator: Simulator):
     simulator.faults("item", "slow", seconds=60)
-    remote_id = await simulated.create_batch(named(ask()))
+    remote_id = await post(simulated, named(ask()))
     await simulated.cancel_batch(remote_id)
     assert (await simulated.batch(remote_id)).ended
     (line,) = await lines(simulated, remote_id)
@@ -333,8 +334,9 @@ async def test_a_canceled_batch_ends_without_answers(simulated: Claude, simulato
 async def test_an_item_without_an_answer_says_whether_it_may_be_sent_again(
     simulated: Claude, simulator: Simulator, what: str, error_type: str | None, resendable: bool
 ):
-    simulator.faults("item", what, **({"type": error_type} if error_type else {}))
-    (line,) = await lines(simulated, await simulated.create_batch(named(ask())))
+    args: dict[str, Any] = {"type": error_type} if error_type else {}
+    simulator.faults("item", what, **args)
+    (line,) = await lines(simulated, await post(simulated, named(ask())))
     assert isinstance(line.result, Unanswered)
     assert (line.result.outcome, line.result.error_type) == (what, error_type)
     assert line.result.resendable is resendable
@@ -344,7 +346,7 @@ async def test_an_item_without_an_answer_says_whether_it_may_be_sent_again(
 async def test_a_refusal_is_an_answer_with_its_category(simulated: Claude, simulator: Simulator, in_batch: bool):
     simulator.faults("item", "refusal")
     if in_batch:
-        (line,) = await lines(simulated, await simulated.create_batch(named(ask())))
+        (line,) = await lines(simulated, await post(simulated, named(ask())))
         reply = line.result
     else:
         reply = await simulated.stream(ask())

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.support import answers, ask, document, named, structured
+from tests.contract.support import answers, ask, document, named, post, structured
 from tests.servers import SIMULATED_KEY, Simulator
 from throughline.claude.client import Claude
 from throughline.domain.ask import Ask, Reply
@@ -24,7 +24,7 @@ ASKS = [
 
 
 async def batch_params(claude: Claude, simulator: Simulator, asked: Ask) -> dict[str, Any]:
-    await claude.create_batch(named(asked))
+    await post(claude, named(asked))
     (request,) = simulator.requests("POST", "/v1/messages/batches")
     (item,) = request["body"]["requests"]
     return item["params"]
@@ -43,7 +43,7 @@ def content(params: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def test_a_batch_is_submitted_with_the_long_output_beta(simulated: Claude, simulator: Simulator):
-    await simulated.create_batch(named(ask()))
+    await post(simulated, named(ask()))
     (request,) = simulator.requests("POST", "/v1/messages/batches")
     assert request["headers"]["anthropic-beta"].split(",") == [LONG_OUTPUT_BETA]
     assert set(request["body"]) == {"requests"}
@@ -56,7 +56,7 @@ async def test_a_message_is_sent_without_a_beta(simulated: Claude, simulator: Si
 
 
 async def test_requests_of_a_batch_are_named_by_their_calls(simulated: Claude, simulator: Simulator):
-    await simulated.create_batch(named(ask(), ask()))
+    await post(simulated, named(ask(), ask()))
     (request,) = simulator.requests("POST", "/v1/messages/batches")
     assert [set(item) for item in request["body"]["requests"]] == [{"custom_id", "params"}] * 2
     assert [item["custom_id"] for item in request["body"]["requests"]] == ["call-1", "call-2"]
@@ -155,5 +155,5 @@ async def test_a_batch_cache_is_charged_as_an_hour_and_a_message_cache_as_minute
 
 async def test_the_key_stands_in_no_message(simulated: Claude, simulator: Simulator):
     await simulated.stream(ask())
-    await simulated.create_batch(named(ask()))
+    await post(simulated, named(ask()))
     assert SIMULATED_KEY not in str(simulator.requests())

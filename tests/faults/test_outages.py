@@ -185,7 +185,9 @@ async def test_a_run_whose_connection_is_cut_anywhere_goes_on(cut_once: Service,
     assert report.status is JobStatus.DONE
 
 
-async def test_a_sweep_that_begins_while_the_database_is_away_leaves_its_jobs_to_the_next(service: Service, tmp_path: FilePath):
+async def test_a_sweep_that_begins_while_the_database_is_away_leaves_its_jobs_to_the_next(
+    service: Service, tmp_path: FilePath
+):
     (job_id,) = await submit(service, summary(CHUNKED, book(tmp_path, 3)))
     with contextlib.ExitStack() as outage:
         outage.enter_context(locked(service.database_url))

@@ -121,7 +121,7 @@ async def test_results_of_a_shared_batch_reach_their_jobs_in_whatever_order_they
     job_ids = [await service.register(summary(PathChoice.SINGLE_PASS, file)) for file in files]
     async with service.opened():
         begun = [await begin_single_pass(job_id, Role.PRIMARY) for job_id in job_ids]
-        await batches.submit([await intent_of(attempt) for attempt in begun])
+        await batches.submit([intent_of(attempt) for attempt in begun])
     reports = [await service.carry_out(job_id) for job_id in job_ids]
     assert [report.status for report in reports] == [JobStatus.DONE] * 4
     assert [report.attempts[0].units for report in reports] == [2, 3, 4, 5]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 import anthropic
 import httpx2
 import orjson
-from anthropic.types.beta.messages import BetaMessageBatchIndividualResponse
+from anthropic.types.beta.messages import BetaMessageBatch, BetaMessageBatchIndividualResponse
 
 from throughline.claude import wire
+from throughline.claude.body import BatchBody
 from throughline.claude.failures import translated
 from throughline.claude.patience import Patience, patiently
 from throughline.domain.ask import Ask, ItemResult, Reply, Unanswered
@@ -26,7 +27,6 @@ from throughline.errors import AccessRefused, Ambiguous, BadInput, NotFound, Rej
 
 OFFICIAL_HOST = "api.anthropic.com"
 _PROBE_TRIES = 2  # a person waits for this answer
-_BATCH_CACHE_TTL = "1h"  # items of a batch start minutes apart
 _SYNC_CACHE_TTL = "5m"
 _TIMEOUT = httpx2.Timeout(600.0, connect=5.0)
 _LONGEST_LINE = 100_000_000  # bytes; an answer of 300,000 tokens has one or two million
@@ -128,18 +128,24 @@ class Claude:
             request_id=stream.response.headers.get("request-id"),
         )
 
-    async def create_batch(self, requests: Sequence[tuple[CallId, Ask]]) -> str:
+    async def create_batch(self, body: BatchBody) -> str:
         """Submit once, never again by itself: a second POST is a second, paid batch.
 
-        Raises `Ambiguous` when the batch may exist all the same; then look for it before anything else.
+        Raises `Ambiguous` when the batch may exist all the same; then look for it before anything else. The
+        body is sent from the disk: the SDK's own `create` would hold it three times over.
         """
-        items: Any = [  # Any: items are JSON; the SDK would type each field
-            {"custom_id": call_id, "params": wire.params(ask, cache_ttl=_BATCH_CACHE_TTL)} for call_id, ask in requests
-        ]
+        headers = {
+            "anthropic-beta": LONG_OUTPUT_BETA,
+            "content-type": "application/json",
+            "content-length": str(body.length),
+        }
         try:
             with translated():
-                created: Any = await self._sdk.with_options(max_retries=0).beta.messages.batches.create(
-                    requests=items, betas=[LONG_OUTPUT_BETA]
+                created: Any = await self._sdk.with_options(max_retries=0).post(
+                    "/v1/messages/batches",
+                    cast_to=BetaMessageBatch,
+                    content=body.pieces(),
+                    options={"headers": headers, "params": {"beta": "true"}},
                 )
         except Retryable as error:
             if _may_have_passed_on(error):

@@ -1,6 +1,5 @@
 """Between our words and the wire: request parameters out, replies in."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -28,11 +27,6 @@ def params(ask: Ask, *, cache_ttl: str) -> dict[str, Any]:
     if output_config:
         body["output_config"] = output_config
     return body
-
-
-def encoded_bytes(ask: Ask) -> int:
-    """The request's share of a batch's encoded body, its custom id included."""
-    return len(json.dumps(params(ask, cache_ttl="1h"), ensure_ascii=False, separators=(",", ":")).encode()) + 100
 
 
 def _content(ask: Ask, cache_ttl: str) -> Iterable[dict[str, Any]]:
