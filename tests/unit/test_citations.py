@@ -6,7 +6,7 @@ from itertools import accumulate
 from pydoc_data.topics import topics
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from throughline.domain.citations import CheckedCitation, CitationStatus, check_citations
@@ -62,6 +62,7 @@ def stretch(checked: CheckedCitation, source: Source = REPORT) -> str:
         pytest.param("61.5 percent", "61.5 percent", id="inside-brackets"),
         pytest.param("45 years old", "45 years old", id="before-a-full-stop"),
         pytest.param("3 of 10.", "3 of 10.", id="end-of-text"),
+        pytest.param("in four cities - most of them", "in four cities — most of them", id="dash"),
         pytest.param("30 and 45 years old. Nobody said", "30\nand 45 years old.\n\nNobody said", id="paragraphs"),
     ],
 )
@@ -72,11 +73,13 @@ def test_a_verbatim_quote_is_verified_where_it_stands(quote: str, original: str)
     assert stretch(checked) == original
 
 
+@settings(max_examples=50)
 @given(st.data())
 def test_any_run_of_whole_words_is_verified_in_place(data: st.DataObject):
     words = REPORT.text.split()
     first = data.draw(st.integers(0, len(words) - 1))
     last = data.draw(st.integers(first, len(words) - 1))
+    assume(words[first : last + 1] != ["—"])
     gap = data.draw(st.sampled_from([" ", "\n", " \t "]))
     checked = check(gap.join(words[first : last + 1]))
     assert checked.status is VERIFIED
@@ -106,7 +109,6 @@ def test_a_quote_in_a_script_without_spaces_may_begin_anywhere():
         pytest.param("asked 1,483 people", "asked 1,482 people", id="changed-digit-in-a-short-quote"),
         pytest.param("Nobody said that it was not “too long”", "Nobody said that it was “too long”", id="not"),
         pytest.param("nobody said that it was", "Nobody said that it was", id="case"),
-        pytest.param("in four cities - most of them", "in four cities — most of them", id="dash"),
         pytest.param("asked people in four cities", "asked 1,482 people\n  in four cities", id="left-out-word"),
         pytest.param("1.500 euros for 3 of 11.", "1.500 euros for 3 of 10.", id="last-word"),
     ],
@@ -119,6 +121,7 @@ def test_a_changed_quote_is_altered_and_shows_the_original(quote: str, original:
     assert stretch(checked) == original
 
 
+@settings(max_examples=50)
 @given(st.integers(0, 10**9))
 def test_a_changed_digit_is_altered_never_verified(seed: int):
     chance = random.Random(seed)
@@ -162,6 +165,8 @@ def test_a_cut_word_does_not_hide_a_whole_one_further_on():
     [
         pytest.param("", id="empty"),
         pytest.param(" \n\t", id="blank"),
+        pytest.param(".", id="a-full-stop"),
+        pytest.param("—", id="a-dash-that-the-source-has"),
         pytest.param("Dogs sleep for most of the day and dream at night", id="unrelated"),
         pytest.param("people people people people people people", id="repeated-word"),
         pytest.param("2020", id="one-changed-word"),
@@ -211,7 +216,7 @@ def test_no_citations_need_no_sources():
     assert check_citations([], []) == ()
 
 
-texts = st.text(st.sampled_from(list("ab1 \n\t,.-“’é")), max_size=60)
+texts = st.text(st.sampled_from(list("ab1 \n\t,.“’é")), max_size=60)
 
 
 @given(text=texts, other=texts, quote=texts)

@@ -1,7 +1,8 @@
 """Does the source say what the output quotes?
 
-Verified means verbatim, whitespace and the shape of quotation marks aside, and nothing weaker: a changed
-digit still scores 99 % on fuzzy matchers, so similarity only says where to look, never that it is right.
+Verified means verbatim, whitespace and typography aside (`checks.folding` says what that is), and nothing
+weaker: a changed digit still scores 99 % on fuzzy matchers, so similarity only says where to look, never that
+it is right.
 """
 
 import itertools
@@ -17,7 +18,8 @@ from typing import Protocol
 
 from rapidfuzz import fuzz
 
-from throughline.domain.source import Source
+from throughline.domain.checks.folding import DASHES, Folded, Ranks, same_hyphens
+from throughline.domain.source import Format, Source
 
 
 class CitationStatus(StrEnum):
@@ -56,20 +58,26 @@ class CheckedCitation:
 
 def check_citations(citations: Sequence[Citation], sources: Sequence[Source]) -> tuple[CheckedCitation, ...]:
     """Every citation checked, in the order given."""
-    quotes = {citation.quote: _Words(citation.quote) for citation in citations}
-    asked: dict[str, dict[str, _Words]] = defaultdict(dict)
+    asked: dict[str, dict[str, None]] = defaultdict(dict)
     for citation in citations:
-        asked[citation.source][citation.quote] = quotes[citation.quote]
+        if _says_something(citation.quote):
+            asked[citation.source][citation.quote] = None
+    shelf = _Shelf(sources)
     found: dict[tuple[str, str], _Match] = {}
     for source in sources:
         if source.name in asked:
-            matches = _matches(_Text(source.text), tuple(asked[source.name].values()))
+            matches = _matches(shelf.text(source), shelf.quotes(asked[source.name], source))
             found.update(((source.name, quote), match) for quote, match in matches)
-    holders = _holders(_lost(asked, found, sources), sources)
+    holders = _holders(_lost(asked, found, sources), shelf)
     return tuple(
         _checked(citation, found.get((citation.source, citation.quote)), holders.get(citation.quote))
         for citation in citations
     )
+
+
+def _says_something(quote: str) -> bool:
+    """Whether it has a letter or a digit: punctuation alone stands in any text and supports nothing."""
+    return any(map(str.isalnum, quote))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,59 +110,41 @@ def _checked(citation: Citation, match: _Match | None, holder: str | None) -> Ch
 
 
 def _lost(
-    asked: dict[str, dict[str, "_Words"]], found: dict[tuple[str, str], _Match], sources: Sequence[Source]
-) -> tuple["_Words", ...]:
+    asked: dict[str, dict[str, None]], found: dict[tuple[str, str], _Match], sources: Sequence[Source]
+) -> tuple[str, ...]:
     """The quotes that a source was named for and does not hold verbatim, if another source may."""
-    lost: dict[str, _Words] = {}
+    lost: dict[str, None] = {}
     for name, quotes in asked.items():
         if all(source.name == name for source in sources):
             continue
-        for original, quote in quotes.items():
-            match = found.get((name, original))
+        for quote in quotes:
+            match = found.get((name, quote))
             if match is None or not match.verbatim:
-                lost[original] = quote
-    return tuple(lost.values())
+                lost[quote] = None
+    return tuple(lost)
 
 
-_BETWEEN_SOURCES = "\n\0\n"  # no quote reaches across it
-
-
-def _holders(lost: Sequence["_Words"], sources: Sequence[Source]) -> dict[str, str]:
+def _holders(lost: Sequence[str], shelf: "_Shelf") -> dict[str, str]:
     """For each lost quote that some source does hold verbatim: the name of the first."""
-    if not lost:
-        return {}
-    everything = _Text(_BETWEEN_SOURCES.join(source.text for source in sources))
-    lengths = (len(source.text) + len(_BETWEEN_SOURCES) for source in sources)
-    starts = tuple(itertools.accumulate(lengths, initial=0))
     holders: dict[str, str] = {}
-    for quote, at in _verbatim(everything, lost):
-        start, _ = everything.original_span(at, at + len(quote.text))
-        holders[quote.original] = sources[bisect_right(starts, start) - 1].name
+    for source in shelf.sources if lost else ():
+        text = shelf.text(source)
+        left = (quote for quote in lost if quote not in holders)
+        likely = tuple(quote for quote in shelf.quotes(left, source) if text.may_hold(quote))
+        holders.update((quote.original, source.name) for quote, _ in _verbatim(text, likely))
     return holders
 
 
 # --- texts and quotes, normalised -------------------------------------------------------------------
 
-_SINGLE_QUOTES, _DOUBLE_QUOTES = "‘’‚‛", "“”„‟"
-_GAP = re.compile(r"^\s+|\s{2,}")
-
-
-def _words(text: str) -> list[str]:
-    """The words between whitespace, typographic quotation marks made plain; one character stays one."""
-    if not text.isascii():
-        for mark in _SINGLE_QUOTES:
-            text = text.replace(mark, "'")
-        for mark in _DOUBLE_QUOTES:
-            text = text.replace(mark, '"')
-    return text.split()
-
 
 class _Words:
-    """Words joined by one space, and where each begins."""
+    """Folded words joined by one space, and where each begins."""
 
-    def __init__(self, original: str) -> None:
+    def __init__(self, original: str, *, code: bool) -> None:
         self.original = original
-        self.words = _words(original)
+        self.folded = Folded(original, code=code)
+        self.words = self.folded.text.split()
         self.text = " ".join(self.words)
 
     @cached_property
@@ -165,39 +155,103 @@ class _Words:
         """Where that word begins in the normalised text."""
         return self._letters_before[word] + word
 
+    def word_at(self, offset: int) -> int:
+        """The word that the character at that offset belongs to."""
+        return bisect_right(range(len(self.words)), offset, key=self.offset) - 1
+
 
 class _Text(_Words):
     """A source, normalised, with the way back to its own characters."""
 
+    def __init__(self, original: str, *, code: bool) -> None:
+        super().__init__(original, code=code)
+        self.code = code
+        self._positions: dict[str, list[int]] = {}
+        self._spans: dict[tuple[int, int], tuple[int, int]] = {}
+
     @cached_property
-    def _gaps(self) -> tuple[Sequence[int], Sequence[int]]:
-        """Behind each run of whitespace that was shortened: the normalised offset, and what to add to it."""
-        after, shift = array("q"), array("q")
-        removed = 0
-        for gap in _GAP.finditer(self.original):
-            removed += len(gap[0]) - (gap.start() > 0)
-            after.append(gap.end() - removed)
-            shift.append(removed)
-        return after, shift
+    def _ranks(self) -> Ranks:
+        return Ranks(self.folded.text)
 
     def original_span(self, start: int, end: int) -> tuple[int, int]:
         """A stretch of the normalised text, which neither begins nor ends with a space, in the original."""
-        return self._original_offset(start), self._original_offset(end - 1) + 1
+        if (start, end) not in self._spans:
+            self._spans[start, end] = self._original_span(start, end)
+        return self._spans[start, end]
 
-    def _original_offset(self, offset: int) -> int:
-        after, shift = self._gaps
-        gap = bisect_right(after, offset)
-        return offset + (shift[gap - 1] if gap else 0)
+    def _original_span(self, start: int, end: int) -> tuple[int, int]:
+        first = self._ranks.offset(start - self.word_at(start))
+        last = self._ranks.offset(end - 1 - self.word_at(end - 1))
+        return self.folded.original_start(first), self.folded.original_end(last + 1)
+
+    @cached_property
+    def _counts(self) -> Counter[str]:
+        return Counter(self.words)
+
+    def count(self, word: str) -> int:
+        """How often the text has that word."""
+        return self._counts[word]
+
+    def may_hold(self, quote: _Words) -> bool:
+        """Whether the text has every word of the quote; its ends may be parts of longer ones."""
+        return all(word in self._counts for word in quote.words[1:-1])
+
+    def rarest(self, words: Sequence[str]) -> int:
+        """The index of the word that the text has least often."""
+        return min(range(len(words)), key=lambda index: self._counts[words[index]])
+
+    def positions(self, wanted: Iterable[str]) -> dict[str, list[int]]:
+        """At which words of the text each wanted word stands; all new ones are found in one reading."""
+        new: dict[str, list[int]] = {w: [] for w in wanted if w in self._counts and w not in self._positions}
+        if new:
+            for position, word in [(position, word) for position, word in enumerate(self.words) if word in new]:
+                new[word].append(position)
+            self._positions |= new
+        return self._positions
 
     def occurrences(self, wanted: Iterable["_Seed"]) -> dict["_Seed", list[int]]:
-        """At which words each seed begins; all seeds are found in one reading of the text."""
-        found: dict[_Seed, list[int]] = {seed: [] for seed in wanted}
-        for size in {len(seed) for seed in found}:
-            shifted = (itertools.islice(self.words, skip, None) for skip in range(size))
-            seeds = enumerate(zip(*shifted, strict=False))
-            for position, seed in [(position, seed) for position, seed in seeds if seed in found]:
-                found[seed].append(position)
-        return found
+        """At which words each seed begins, looked for where its rarest word stands."""
+        rarest = {seed: self.rarest(seed) for seed in wanted}
+        rarest = {seed: at for seed, at in rarest.items() if self._counts[seed[at]] <= _MOST_PLACES}
+        positions = self.positions({seed[at] for seed, at in rarest.items()})
+        return {
+            seed: [
+                position - at
+                for position in positions.get(seed[at], ())
+                if tuple(self.words[max(position - at, 0) : position - at + len(seed)]) == seed
+            ]
+            for seed, at in rarest.items()
+        }
+
+
+class _Shelf:
+    """The texts of the sources, each normalised once, and quotes normalised as a source of its kind is."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.sources = sources
+        self._texts: dict[int, _Text] = {}
+        self._quotes: dict[tuple[str, bool], _Words] = {}
+
+    def text(self, source: Source) -> _Text:
+        """That source's text."""
+        if id(source) not in self._texts:
+            self._texts[id(source)] = _Text(source.text, code=_is_code(source))
+        return self._texts[id(source)]
+
+    def quotes(self, quotes: Iterable[str], source: Source) -> tuple[_Words, ...]:
+        """Those quotes as they would stand in that source."""
+        code = _is_code(source)
+        return tuple(self._quote(quote, code=code) for quote in quotes)
+
+    def _quote(self, quote: str, *, code: bool) -> _Words:
+        if (quote, code) not in self._quotes:
+            self._quotes[quote, code] = _Words(quote, code=code)
+        return self._quotes[quote, code]
+
+
+def _is_code(source: Source) -> bool:
+    """Whether hyphens and backslashes mean what they say."""
+    return source.format in {Format.CODE, Format.DIFF}
 
 
 # --- finding quotes ---------------------------------------------------------------------------------
@@ -214,6 +268,7 @@ def _matches(text: _Text, quotes: Sequence[_Words]) -> Iterator[tuple[str, _Matc
         del rest[quote]
         start, end = text.original_span(at, at + len(quote.text))
         yield quote.original, _Match(start=start, end=end, similarity=100.0, verbatim=True)
+    text.positions(word for quote in rest for word in quote.words if text.count(word) <= _MOST_PLACES)
     # Few changes leave three words together somewhere; many, or a short quote, leave pairs or single ones.
     for seed_words in range(_SEED_WORDS, 0, -1):
         for quote, match in _near(text, tuple(rest), seed_words):
@@ -223,39 +278,61 @@ def _matches(text: _Text, quotes: Sequence[_Words]) -> Iterator[tuple[str, _Matc
 
 def _verbatim(text: _Text, quotes: Sequence[_Words]) -> Iterator[tuple[_Words, int]]:
     """Each quote that stands in the text word for word, with its offset in the normalised text."""
-    seeds = {quote: _inner_seeds(quote) for quote in quotes if quote.text}
-    occurrences = text.occurrences(seed for inner in seeds.values() for _, seed in inner)
-    for quote, inner in seeds.items():
-        starts = _find_all(text.text, quote.text)
-        if inner:
-            index, seed = min(inner, key=lambda item: len(occurrences[item[1]]))
-            if len(occurrences[seed]) <= _MOST_PLACES:
-                starts = [text.offset(position) - quote.offset(index) for position in occurrences[seed]]
-        at = _first_whole(text.text, quote.text, starts)
+    # A quote's first and last word may lack punctuation that the text has.
+    rarest = {quote: 1 + text.rarest(quote.words[1:-1]) for quote in quotes if len(quote.words) > 2}
+    positions = text.positions({quote.words[at] for quote, at in rarest.items()})
+    for quote in quotes:
+        starts = _find_all(text.text, quote.text) if quote.text else ()
+        if quote in rarest:
+            word = quote.words[rarest[quote]]
+            if text.count(word) <= _MOST_PLACES:
+                before = quote.offset(rarest[quote])
+                starts = [text.offset(position) - before for position in positions.get(word, ())]
+        at = _first_whole(text, quote, starts)
         if at is not None:
             yield quote, at
 
 
-def _inner_seeds(quote: _Words) -> list[tuple[int, _Seed]]:
-    """Seeds without the quote's first and last word, which may lack punctuation that the text has."""
-    inner = quote.words[1:-1]
-    return _seeds(inner, min(_SEED_WORDS, max(len(inner), 1)), first=1)
-
-
-def _seeds(words: Sequence[str], size: int, first: int = 0) -> list[tuple[int, _Seed]]:
-    """Every run of that many words, with the index of its first one counted from `first`."""
-    return [(first + index, tuple(words[index : index + size])) for index in range(len(words) - size + 1)]
+def _seeds(words: Sequence[str], size: int) -> list[tuple[int, _Seed]]:
+    """Every run of that many words, with the index of its first one."""
+    return [(index, tuple(words[index : index + size])) for index in range(len(words) - size + 1)]
 
 
 # Only a made-up text repeats a quote, or half a word of it, more often than this.
 _MOST_PLACES = 1_000
 
 
-def _first_whole(text: str, quote: str, starts: Iterable[int]) -> int | None:
+def _first_whole(text: _Text, quote: _Words, starts: Iterable[int]) -> int | None:
     for start in itertools.islice(starts, _MOST_PLACES):
-        if start >= 0 and text.startswith(quote, start) and not _cuts_a_word(text, start, start + len(quote)):
+        if start >= 0 and text.text.startswith(quote.text, start) and _says(text, quote, start):
             return start
     return None
+
+
+def _says(text: _Text, quote: _Words, start: int) -> bool:
+    """Whether the words found there are whole and hyphenated as in the quote."""
+    end = start + len(quote.text)
+    if _cuts_a_word(text.text, start, end) and (text.code or not _hyphens_part(text, start, end)):
+        return False
+    if text.code or ("-" not in text.original and "-" not in quote.original):
+        return True
+    original_start, original_end = text.original_span(start, end)
+    return same_hyphens(quote.original, text.original[original_start:original_end])
+
+
+def _hyphens_part(text: _Text, start: int, end: int) -> bool:
+    """Whether it is a hyphen that parts the quote from its neighbours, as in "high-level" for "level".
+
+    Folding drops such hyphens; those at a line's end only divide a word.
+    """
+    first, last = text.original_span(start, end)
+    before, after = text.original[max(0, first - 2) : first], text.original[last : last + 2]
+    joined_before = _joins(text.text[start - 1 : start], text.text[start]) and before[-1:] not in _HYPHENS
+    joined_after = _joins(text.text[end - 1], text.text[end : end + 1]) and not (
+        after[:1] in _HYPHENS and not after[1:].isspace()
+    )
+    numbers = _cuts_a_number(text.text, start, end)
+    return not (joined_before or joined_after or numbers)
 
 
 def _find_all(text: str, quote: str) -> Iterator[int]:
@@ -267,15 +344,19 @@ def _find_all(text: str, quote: str) -> Iterator[int]:
 
 _SIGN_OR_DIGITS_BEFORE = re.compile(r"\d[.,]$|(?:^|[\s(])[-−+]$")
 _DIGITS_AFTER = re.compile(r"[.,]\d")
+_HYPHENS = frozenset(DASHES)
 
 
 def _cuts_a_word(text: str, start: int, end: int) -> bool:
     """Whether a quote begins or ends inside a word or a number: "5 %" is not what "15 %" says."""
-    before, after = text[max(0, start - 2) : start], text[end : end + 2]
-    if _joins(before[-1:], text[start]) or _joins(text[end - 1], after[:1]):
+    if _joins(text[start - 1 : start], text[start]) or _joins(text[end - 1], text[end : end + 1]):
         return True
-    cuts_front = text[start].isdigit() and _SIGN_OR_DIGITS_BEFORE.search(before)
-    cuts_back = text[end - 1].isdigit() and _DIGITS_AFTER.match(after)
+    return _cuts_a_number(text, start, end)
+
+
+def _cuts_a_number(text: str, start: int, end: int) -> bool:
+    cuts_front = text[start].isdigit() and _SIGN_OR_DIGITS_BEFORE.search(text[max(0, start - 2) : start])
+    cuts_back = text[end - 1].isdigit() and _DIGITS_AFTER.match(text, end)
     return bool(cuts_front or cuts_back)
 
 
@@ -291,6 +372,7 @@ def _is_word(character: str) -> bool:
 # --- near matches -----------------------------------------------------------------------------------
 
 _LEAST_SIMILARITY = 80.0
+_MOST_SIMILAR = 99.9  # the words agree and their hyphens do not
 # Aligning compares stretches of the quote's own length, so a word left out costs more there.
 _LEAST_ALIGNED_SIMILARITY = 65.0
 # Seeds found more often than this say too little about the place.
@@ -314,7 +396,7 @@ def _near(text: _Text, quotes: Sequence[_Words], seed_words: int) -> Iterator[tu
 
 def _places(seeds: Iterable[tuple[int, _Seed]], occurrences: dict[_Seed, list[int]]) -> list[int]:
     """The words of the text where the quote most likely begins: where its rarest seeds agree."""
-    useful = [(index, occurrences[seed]) for index, seed in seeds]
+    useful = [(index, occurrences.get(seed, [])) for index, seed in seeds]
     useful = [(index, found) for index, found in useful if 0 < len(found) <= _MOST_SEED_PLACES]
     useful.sort(key=lambda item: len(item[1]))
     votes = Counter(position - index for index, found in useful[:_SEEDS_PER_QUOTE] for position in found)
@@ -336,7 +418,7 @@ def _most_similar(text: _Text, quote: _Words, places: Iterable[int]) -> _Match |
     if similarity < _LEAST_SIMILARITY:
         return None
     start, end = text.original_span(low + start, low + end)
-    return _Match(start=start, end=end, similarity=similarity, verbatim=False)
+    return _Match(start=start, end=end, similarity=min(similarity, _MOST_SIMILAR), verbatim=False)
 
 
 def _window(text: _Text, quote: _Words, place: int) -> tuple[int, int]:

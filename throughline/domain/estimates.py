@@ -212,10 +212,16 @@ def _chunked_obstacles(case: Case, limits: PartLimits) -> list[str]:
 def _common_obstacles(spec: JobSpec, hours: float, expected_usd: Decimal) -> list[str]:
     obstacles: list[str] = []
     if spec.deadline_s is not None and hours * 3600 > spec.deadline_s:
-        obstacles.append(f"about {hours:.1f} h needed, deadline in {spec.deadline_s / 3600:.1f} h")
+        obstacles.append(f"about {_span(hours * 3600)} needed, deadline in {_span(spec.deadline_s)}")
     if spec.budget_usd is not None and expected_usd > spec.budget_usd:
         obstacles.append(f"about ${expected_usd:.4f} expected, budget ${spec.budget_usd}")
     return obstacles
+
+
+def _span(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 3_600 else f"{seconds / 3_600:.1f} h"
 
 
 def _estimate(
