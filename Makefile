@@ -8,7 +8,7 @@ export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos check coverage lock benchmark clean
+.PHONY: help demo test chaos e2e serve check coverage lock benchmark clean
 
 help:  ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,8 +25,14 @@ demo: $(VENV)/installed  ## Run a real job both ways on the simulator and compar
 test: $(VENV)/installed  ## Run the tests
 	$(BIN)/python -m pytest -q
 
-chaos: $(VENV)/installed  ## Prove that nothing is lost or paid twice: kill at every boundary (about 15 minutes)
+chaos: $(VENV)/installed  ## Prove that nothing is lost or paid twice: kills, faults, random chaos (about 15 minutes)
 	$(BIN)/python -m pytest -q -m chaos tests/chaos
+
+e2e: $(VENV)/installed  ## Prove the deployed service: a real Prefect server, workers, PostgreSQL (about 10 minutes)
+	$(BIN)/python -m pytest -q -m e2e tests/e2e
+
+serve: $(VENV)/installed  ## Run the whole service on this machine until Ctrl-C
+	$(BIN)/throughline serve
 
 check: $(VENV)/installed  ## Format, lint, types, imports, migrations, domain coverage
 	$(BIN)/ruff format --check .

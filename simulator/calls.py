@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import uuid4
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -111,6 +111,8 @@ class Endpoint:
             response = await _answer(self._name, self._handler, request, request_id, self._limit_bytes)
         except ApiError as error:
             response = error_response(error, request_id)
+        except ClientDisconnect:
+            return  # who asked died while it sent: nobody to answer, nothing accepted
         except _TooLarge:
             message = f"Request exceeds the maximum size of {self._limit_bytes} bytes"
             refusal = ApiError("request_too_large", message)

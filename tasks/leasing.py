@@ -24,7 +24,6 @@ from throughline.domain.job import BatchId, JobId
 from throughline.errors import JobBusy
 
 logger = logging.getLogger(__name__)
-_PROCESS = f"{socket.gethostname()}:{os.getpid()}:"
 _owner: ContextVar[str | None] = ContextVar("owner", default=None)
 
 
@@ -34,7 +33,7 @@ async def working() -> AsyncGenerator[str]:
     if (outer := _owner.get()) is not None:
         yield outer
         return
-    owner = _PROCESS + uuid.uuid4().hex
+    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
     token = _owner.set(owner)
     heartbeat = asyncio.create_task(_renew(owner))
     try:

@@ -41,15 +41,26 @@ class Failpoint(StrEnum):
     AFTER_CONCLUDE = "after-conclude"
 
 
-_name, _, _count = os.environ.get("THROUGHLINE_FAILPOINT", "").partition(":")
-_left = int(_count or 1)
+_place: Failpoint | None = None
+_left = 0
+
+
+def arm(spec: str) -> None:
+    """Die at `NAME`, or with `NAME:n` at the nth time; nowhere when empty. `ValueError` for an unknown name."""
+    global _place, _left  # noqa: PLW0603 - one process dies in one place
+    name, _, count = spec.partition(":")
+    _place = Failpoint(name) if name else None
+    _left = int(count or 1)
 
 
 def reach(place: Failpoint) -> None:
     """Die here if a test says so."""
     global _left  # noqa: PLW0603 - counts how often this one process passed
-    if place != _name:
+    if place is not _place:
         return
     _left -= 1
     if _left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+arm(os.environ.get("THROUGHLINE_FAILPOINT", ""))

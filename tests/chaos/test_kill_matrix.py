@@ -1,117 +1,95 @@
 """A process that dies at any boundary between ledger and network costs nothing twice and loses nothing.
 
-A real child process runs a job and is killed with SIGKILL at a named place; a second one runs the same
-command. The whole matrix is `make chaos`; `make test` runs one path on SQLite.
+A real child process is killed with SIGKILL at a named place, and others go on: the same `throughline run` again,
+or the service's next sweeps and collects. The whole matrix is `make chaos`; `make test` runs a part of it.
 """
 
-import json
-import os
-import signal
-import subprocess
-import sys
-from collections import Counter
 from collections.abc import Iterator
-from decimal import Decimal
-from pathlib import Path
+from dataclasses import dataclass
 
 import pytest
 
-from tests.servers import ROOT, SIMULATED_KEY, Simulator, running_simulator
+from tests.chaos.children import Machine
+from tests.chaos.lives import OPTIONS, RUN, SERVICE, AtPlace, prove
+from tests.faults.support import BATCH_ITEM, book
 from throughline.failpoints import Failpoint
 
-BATCH_ONLY = {place for place in Failpoint if place.startswith(("batch", "ingest"))}
-CHAIN_ONLY = {place for place in Failpoint if place.startswith(("link", "chain"))}
-QUICK = [
-    Failpoint.JOB_REGISTERED,
-    Failpoint.BATCH_AFTER_INTENT,
-    Failpoint.BATCH_AFTER_POST,
-    Failpoint.BATCH_POLLING,
-    Failpoint.INGEST_AFTER_RECORD,
-    Failpoint.LINK_AFTER_RECORD,
-    Failpoint.BEFORE_CONCLUDE,
-]
+# These two lie between the ledger and Prefect's server: tests/e2e proves them with a real one.
+UNDER_PREFECT = {Failpoint.BEFORE_SUSPEND, Failpoint.COLLECT_BEFORE_RESUME}
+BY_CHAIN = {place for place in Failpoint if place.startswith(("link", "chain", "attempt"))}
+BY_SERVICE = {place for place in Failpoint if place.startswith(("sweep", "collect"))} | {Failpoint.PUT_ASIDE}
+BY_BATCH = {place for place in Failpoint if place.startswith(("batch", "ingest"))} | {
+    Failpoint.SWEEP_AFTER_SUBMIT,
+    Failpoint.COLLECT_BEFORE_INGEST,
+    Failpoint.PUT_ASIDE,
+}
+SINGLE_PASS, CHUNKED, BOTH = "single_pass", "chunked", "both"
+CUT = "cut"  # a single pass that is cut off and completed by the chain
+CHAPTERS = 9  # two links and a closing
 
 
-@pytest.fixture(scope="module")
-def slow_simulator() -> Iterator[Simulator]:
-    """A simulator whose batches take a moment, so that a process can die while it waits."""
-    with running_simulator("--batch-seconds", "0.3") as simulator:
-        yield simulator
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Where which job dies, and who goes on with it."""
+
+    way: str
+    path: str
+    place: Failpoint
+
+    def __str__(self) -> str:
+        return f"{self.way}-{self.path}-{self.place}"
 
 
-def places(path: str) -> list[Failpoint]:
-    """The places that a job on this path passes."""
-    left_out = {"single_pass": CHAIN_ONLY, "chunked": BATCH_ONLY, "both": set()}[path]
-    return [place for place in Failpoint if place not in left_out]
+QUICK = (
+    Case(way=RUN, path=BOTH, place=Failpoint.BATCH_AFTER_INTENT),
+    Case(way=RUN, path=SINGLE_PASS, place=Failpoint.BATCH_AFTER_POST),
+    Case(way=RUN, path=CUT, place=Failpoint.INGEST_AFTER_RECORD),
+    Case(way=RUN, path=CHUNKED, place=Failpoint.LINK_PARTLY_SAVED),
+    Case(way=SERVICE, path=SINGLE_PASS, place=Failpoint.SWEEP_CLAIMED),
+    Case(way=SERVICE, path=SINGLE_PASS, place=Failpoint.BATCH_AFTER_POST),
+    Case(way=SERVICE, path=BOTH, place=Failpoint.PUT_ASIDE),
+    Case(way=SERVICE, path=CHUNKED, place=Failpoint.LINK_AFTER_RECORD),
+)
 
 
-@pytest.mark.parametrize("place", QUICK)
-def test_a_killed_process_is_continued_by_the_same_command(
-    place: Failpoint, slow_simulator: Simulator, sqlite_url: str, tmp_path: Path
-):
-    prove(place, "both", slow_simulator, sqlite_url, tmp_path)
+def cases() -> Iterator[Case]:
+    """Every place on every path that passes it."""
+    for way in (RUN, SERVICE):
+        for path in (SINGLE_PASS, CHUNKED, BOTH, CUT):
+            for place in Failpoint:
+                if _passes(way, path, place):
+                    yield Case(way=way, path=path, place=place)
+
+
+def _passes(way: str, path: str, place: Failpoint) -> bool:
+    if place in UNDER_PREFECT or (way == RUN and place in BY_SERVICE):
+        return False
+    if path == CHUNKED:
+        return place not in BY_BATCH
+    return path != SINGLE_PASS or place not in BY_CHAIN
+
+
+@pytest.mark.parametrize("case", QUICK, ids=str)
+def test_a_process_that_is_killed_costs_nothing_twice(case: Case, machine: Machine):
+    kill_at(case, machine)
 
 
 @pytest.mark.chaos
-@pytest.mark.parametrize(
-    ("path", "place"), [(path, place) for path in ("single_pass", "chunked", "both") for place in places(path)]
-)
-def test_every_place_on_every_path_and_database(
-    path: str, place: Failpoint, slow_simulator: Simulator, database_url: str, tmp_path: Path
-):
-    prove(place, path, slow_simulator, database_url, tmp_path)
+@pytest.mark.parametrize("case", list(cases()), ids=str)
+def test_every_place_on_every_path_and_database(case: Case, machine_on_each: Machine):
+    kill_at(case, machine_on_each)
 
 
-def prove(place: Failpoint, path: str, simulator: Simulator, database_url: str, folder: Path) -> None:
-    """Kill once at that place, run again, and compare what was billed with what the ledger says."""
-    simulator.reset()
-    source = folder / "book.md"
-    source.write_text(
-        "\n\n".join(f"# Chapter {n}\n\n" + f"The tide of day {n} turned at noon. " * 150 for n in range(12))
-    )
-    killed = run(source, path, simulator, database_url, folder, THROUGHLINE_FAILPOINT=place)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    finished = run(source, path, simulator, database_url, folder)
-    assert finished.returncode == 0, finished.stderr
-    report = json.loads(finished.stdout)
-    assert report["status"] == "done"
-    assert all(attempt["units"] == attempt["units_wanted"] for attempt in report["attempts"])
-    # A link that was under way beside the place of death may have been answered to nobody. Nobody can know,
-    # so it is asked for again, and shown as lost with the most that it can have cost. Batches never are.
-    lost = sum(attempt["lost_calls"] for attempt in report["attempts"])
-    at_most = sum((Decimal(attempt["lost_at_most_usd"]) for attempt in report["attempts"]), Decimal(0))
-    bill = simulator.bill()
-    batches = Counter(row["fingerprint"] for row in bill["rows"] if row["kind"] == "batch_item")
-    messages = Counter(row["fingerprint"] for row in bill["rows"] if row["kind"] == "message")
-    assert set(batches.values()) <= {1}
-    assert messages.total() - len(messages) <= lost
-    ledger = Decimal(report["cost_usd"])
-    assert ledger <= Decimal(bill["total_usd"]) <= ledger + at_most
-    if path != "both":
-        assert lost == 0
-
-
-def run(
-    source: Path, path: str, simulator: Simulator, database_url: str, folder: Path, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """One `throughline run` in a process of its own."""
-    command = [sys.executable, "-m", "throughline", "run", str(source), "--kind", "summary", "--depth", "exhaustive"]
-    settings = {
-        "PYTHONPATH": str(ROOT),
-        "ANTHROPIC_API_KEY": SIMULATED_KEY,
-        "ANTHROPIC_BASE_URL": simulator.url,
-        "THROUGHLINE_DATABASE_URL": database_url,
-        "THROUGHLINE_BATCH_POLL_S": "0.1",
-        "THROUGHLINE_BATCH_SETTLE_S": "0.1",
-        "THROUGHLINE_API_FIRST_WAIT_S": "0.01",
-        "THROUGHLINE_CHAIN_CONCURRENCY": "1",
-    }
-    return subprocess.run(
-        [*command, "--path", path, "--json"],
-        cwd=folder,
-        env=os.environ | settings | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def kill_at(case: Case, machine: Machine) -> None:
+    machine.variables = {"THROUGHLINE_CHAIN_CONCURRENCY": "1", "THROUGHLINE_PARTIAL_SAVE_S": "0"}
+    if case.place is Failpoint.PUT_ASIDE and case.path != BOTH:
+        # The sweep that sends a first submission puts the job aside itself; the second one, after an item that
+        # cost nothing, passes here.
+        machine.simulator.faults("item", "errored", match=BATCH_ITEM)
+    if case.path == CUT:
+        machine.simulator.faults("item", "truncate", times=-1, match=BATCH_ITEM, after_units=4)
+    path = SINGLE_PASS if case.path == CUT else case.path
+    arguments = [book(machine.folder, CHAPTERS), *OPTIONS, path]
+    # Beside a batch a link may be under way; and where an answer is partly saved, the rest was under way.
+    losable = case.path == BOTH or case.place is Failpoint.LINK_PARTLY_SAVED
+    prove(machine, arguments, path=case.path, way=case.way, death=AtPlace(case.place), name=case.place, losable=losable)

@@ -1,0 +1,156 @@
+"""What the simulator billed against what the ledger says, row by row."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from storage import attempts, jobs, reports
+from storage.engine import connect, reading
+from storage.tables import calls
+from storage.tables import jobs as job_table
+from tests.servers import Simulator
+from throughline.domain.ask import StopReason
+from throughline.domain.job import AttemptId, JobId, JobStatus
+from throughline.domain.ledger import CallState
+from throughline.domain.report import JobReport
+
+FOREIGN = "foreign-"
+Billed = Mapping[str, Any]  # Any: JSON
+CallRow = Row[Any]  # Any: the table knows its columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """The two sides, and where they differ."""
+
+    billed: tuple[Billed, ...]
+    calls: tuple[CallRow, ...]
+
+    @property
+    def bill_usd(self) -> Decimal:
+        return sum((Decimal(row["cost_usd"]) for row in self.billed), Decimal(0))
+
+    @property
+    def ledger_usd(self) -> Decimal:
+        return sum((call.cost_usd for call in self.calls if call.cost_usd is not None), Decimal(0))
+
+    @property
+    def lost(self) -> list[CallRow]:
+        """Calls that the ledger shows as lost: paid perhaps, at most what they reserved."""
+        return [call for call in self.calls if call.state == CallState.LOST]
+
+    @property
+    def lost_at_most_usd(self) -> Decimal:
+        return sum((call.reserved_usd for call in self.lost), Decimal(0))
+
+    @property
+    def unrecorded(self) -> list[Billed]:
+        """Billed answers whose text and cost are not in the ledger."""
+        return [row for row in self.billed if self._call_of(row) is None]
+
+    @property
+    def paid_results_lost(self) -> int:
+        """Billed batch items that are not recorded, and broken answers beyond those that are shown as lost."""
+        items = sum(row["kind"] == "batch_item" for row in self.unrecorded)
+        return items + max(0, len(self.unrecorded) - items - len(self.lost))
+
+    @property
+    def paid_twice(self) -> int:
+        """How often the same request was billed again though the first answer was there and whole."""
+        groups: dict[str, list[Billed]] = {}
+        for row in self.billed:
+            groups.setdefault(row["fingerprint"], []).append(row)
+        return sum(max(0, len(rows) - 1 - sum(map(self._is_worth_asking_again, rows))) for rows in groups.values())
+
+    def _is_worth_asking_again(self, row: Billed) -> bool:
+        """Whether its answer never came, or was no good: it broke off, was wrong, or had nothing of what was asked."""
+        call = self._call_of(row)
+        if call is None or call.errors:
+            return True
+        asked_for_units = bool(call.link["unit_ids"])
+        return StopReason(call.stop_reason).truncated or (asked_for_units and not call.delivered)
+
+    def _call_of(self, row: Billed) -> CallRow | None:
+        """The recorded call of a billed answer, if it was recorded at that cost."""
+        item = row["kind"] == "batch_item"
+        for call in self.calls:
+            same = call.id == row["custom_id"] if item else call.request_id == row["request_id"]
+            if same and call.state == CallState.RECORDED and call.cost_usd == Decimal(row["cost_usd"]):
+                return call
+        return None
+
+    def faults(self) -> list[str]:
+        """Everything that must not be."""
+        found: list[str] = []
+        if self.paid_twice:
+            found.append(f"{self.paid_twice} requests paid twice")
+        if self.paid_results_lost:
+            found.append(f"{self.paid_results_lost} paid results lost: {self.unrecorded}")
+        unknown = self.bill_usd - self.ledger_usd
+        if unknown != sum((Decimal(row["cost_usd"]) for row in self.unrecorded), Decimal(0)):
+            found.append(f"the ledger says {self.ledger_usd}, the bill {self.bill_usd}")
+        if not 0 <= unknown <= self.lost_at_most_usd:
+            found.append(f"{unknown} of the bill is unknown, and only {self.lost_at_most_usd} shown as lost")
+        under_way = Counter(str(call.state) for call in self.calls if call.state in reports.OPEN)
+        if under_way:
+            found.append(f"calls still open: {dict(under_way)}")
+        items = Counter(row["custom_id"] for row in self.billed if row["kind"] == "batch_item")
+        if any(count > 1 for count in items.values()):
+            found.append("a batch item was billed twice")
+        return found
+
+
+def read_books(simulator: Simulator, database_url: str) -> Books:
+    """Both sides as they are now."""
+    billed = [row for row in simulator.bill()["rows"] if not (row["custom_id"] or "").startswith(FOREIGN)]
+    engine = connect(database_url)
+    try:
+        with reading(engine) as tx:
+            return Books(billed=tuple(billed), calls=tuple(tx.execute(select(calls).order_by(calls.c.id)).all()))
+    finally:
+        engine.dispose()
+
+
+def read_jobs(database_url: str) -> list[JobReport]:
+    """Every job of the ledger, oldest first."""
+    engine = connect(database_url)
+    try:
+        with reading(engine) as tx:
+            ids = tx.execute(select(job_table.c.id).order_by(job_table.c.id)).scalars()
+            return [reports.job(tx, JobId(job_id)) for job_id in ids]
+    finally:
+        engine.dispose()
+
+
+def read_statuses(database_url: str) -> dict[JobId, JobStatus]:
+    """Where every job stands, which is cheaper to ask often."""
+    engine = connect(database_url)
+    try:
+        with reading(engine) as tx:
+            rows = tx.execute(select(job_table.c.id, job_table.c.status).order_by(job_table.c.id))
+            return {JobId(row.id): JobStatus(row.status) for row in rows}
+    finally:
+        engine.dispose()
+
+
+def lacking(database_url: str, job: JobReport) -> list[str]:
+    """What the published output lacks of its own outline."""
+    if job.published_attempt_id is None:
+        return ["an output"]
+    engine = connect(database_url)
+    try:
+        with reading(engine) as tx:
+            attempt = attempts.get(tx, AttemptId(job.published_attempt_id))
+            spec = jobs.get(tx, job.id).spec
+            written: Sequence[str] = list(attempts.written_units(tx, attempt, spec.kind))
+            closing = attempts.closing(tx, attempt, spec.kind)
+    finally:
+        engine.dispose()
+    if attempt.outline is None:
+        return ["an outline"]
+    missing = [unit_id for unit_id in attempt.outline.unit_ids if unit_id not in written]
+    return missing + ([] if closing is not None else ["the closing"])

@@ -1,0 +1,52 @@
+"""Children and simulators for the chaos, and its tables at the end of `make chaos`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.children import Machine, Warm
+from tests.chaos.results import RESULTS, markdown
+from tests.servers import Simulator, running_simulator
+
+
+@pytest.fixture(scope="package")
+def warm() -> Iterator[Warm]:
+    with Warm.running() as warm:
+        yield warm
+
+
+@pytest.fixture(scope="package")
+def _slow_simulator() -> Iterator[Simulator]:
+    with running_simulator("--batch-seconds", "0.3") as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def slow_simulator(_slow_simulator: Simulator) -> Simulator:
+    """A clean simulator whose batches take a moment, so that a process can die while it waits."""
+    _slow_simulator.reset()
+    return _slow_simulator
+
+
+@pytest.fixture
+def machine(warm: Warm, slow_simulator: Simulator, sqlite_url: str, tmp_path: Path) -> Machine:
+    """A machine with a ledger in SQLite."""
+    return Machine(warm=warm, simulator=slow_simulator, database_url=sqlite_url, folder=tmp_path)
+
+
+@pytest.fixture
+def machine_on_each(warm: Warm, slow_simulator: Simulator, database_url: str, tmp_path: Path) -> Machine:
+    """The same, once with SQLite and once with PostgreSQL."""
+    return Machine(warm=warm, simulator=slow_simulator, database_url=database_url, folder=tmp_path)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The tables, where the whole chaos ran; `make test` prints only what a failure needs."""
+    for note in RESULTS.notes:
+        terminalreporter.write_line(note)
+    if "chaos" not in config.option.markexpr:
+        return
+    for title, rows in RESULTS.tables.items():
+        terminalreporter.section(title)
+        terminalreporter.write_line(markdown(RESULTS.headers[title], rows))
