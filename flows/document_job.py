@@ -1,26 +1,36 @@
 """A document job from request to result: the flow that people and schedules start."""
 
 from decimal import Decimal
+from pathlib import PurePath
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from flows.registered_job import job_of_this_run, to_its_end
 from tasks import runtime
 from tasks.registration import Request, register
 from throughline.domain.job import Depth, JobSpec, Kind, PathChoice, ReviewMode
-from throughline.domain.models import DEFAULT_MODEL
 from throughline.domain.report import to_json
 
 
-@flow(name="document-job", persist_result=False)
+def run_name() -> str:
+    """What a list of runs shows of this one, like `summary auto: report.md and 2 more`."""
+    given = flow_run.parameters
+    names = [PurePath(source).name or source for source in given["sources"]] or ["no sources"]
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{given['kind']} {given['path']}: {names[0]}{more}"
+
+
+@flow(name="document-job", flow_run_name=run_name, persist_result=False)
 async def document_job(
     sources: list[str],
     kind: Kind,
     path: PathChoice = PathChoice.AUTO,
     depth: Depth = Depth.STANDARD,
     instructions: str = "",
-    model: str = DEFAULT_MODEL,
+    model: str = "",
     budget_usd: float = 0,
+    deadline_hours: float = 0,
     review: ReviewMode = ReviewMode.AUTO,
 ) -> dict[str, object]:
     """Write one long document from source documents.
@@ -31,19 +41,21 @@ async def document_job(
         path: One batch request, a chunked chain, both, or whichever the plan finds cheaper.
         depth: How much to write about each stretch of the sources.
         instructions: Wishes in your own words; for a research report, the question.
-        model: The Claude model.
+        model: The Claude model; empty for the one that THROUGHLINE_MODEL names.
         budget_usd: The most that this job may cost; 0 for no limit.
+        deadline_hours: How many hours it may take; 0 for no deadline.
         review: Whether a person must read the output before it counts as done.
     """
     async with runtime.opened() as rt:
         spec = JobSpec(
             kind=kind,
-            model=model,
+            model=model or rt.settings.model,
             path=path,
             depth=depth,
             instructions=instructions,
             effort=rt.settings.effort,
             budget_usd=Decimal(str(budget_usd)) if budget_usd else None,
+            deadline_s=round(deadline_hours * 3600) or None,
             review=review,
         )
         job_id = await job_of_this_run() or (await register(Request(spec=spec, references=tuple(sources)))).id

@@ -1,12 +1,17 @@
 """Fixtures for every suite: a simulator, databases, and an environment that no developer's settings reach."""
 
+import gc
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.servers import Postgres, Simulator
 
 # Before anything imports Prefect, which reads its settings once. The real key is set aside for tests/contract.
 _PREFECT_HOME = tempfile.mkdtemp(prefix="throughline-prefect-")
@@ -20,10 +25,18 @@ os.environ |= {
     "DO_NOT_TRACK": "1",
 }
 
-from storage import schema  # noqa: E402
-from storage.engine import connect  # noqa: E402
-from storage.tables import metadata  # noqa: E402
-from tests.servers import Postgres, Simulator, running_postgres, running_simulator  # noqa: E402
+# Servers and tables are imported by the fixtures that need them: the unit tests do not, and would wait for them.
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What collecting makes lives to the end: looking through it for garbage, again and again, took a second."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_unconfigure() -> None:
@@ -32,8 +45,8 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what costs money (`real_api`) or many minutes (`chaos`) unless `-m` asks for it by name."""
-    unnamed = [marker for marker in ("real_api", "chaos") if marker not in config.option.markexpr]
+    """Leave out what costs money (`real_api`) or many minutes (`chaos`, `e2e`) unless `-m` asks for it by name."""
+    unnamed = [marker for marker in ("real_api", "chaos", "e2e") if marker not in config.option.markexpr]
     left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in unnamed)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
@@ -46,21 +59,25 @@ def real_api_key() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def _simulator() -> Iterator[Simulator]:
+def _simulator() -> "Iterator[Simulator]":
+    from tests.servers import running_simulator
+
     with running_simulator("--batch-seconds", "0") as simulator:
         yield simulator
 
 
 @pytest.fixture
-def simulator(_simulator: Simulator) -> Simulator:
+def simulator(_simulator: "Simulator") -> "Simulator":
     """A clean simulator whose batches end at the first look."""
     _simulator.reset()
     return _simulator
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+def postgres() -> "Iterator[Postgres]":
     """A PostgreSQL server for the whole run."""
+    from tests.servers import running_postgres
+
     with running_postgres() as server:
         yield server
 
@@ -73,13 +90,16 @@ def _migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _migrated_postgres(postgres: Postgres) -> Iterator[str]:
+def _migrated_postgres(postgres: "Postgres") -> Iterator[str]:
     with postgres.database() as url:
         _migrate(url)
         yield url
 
 
 def _migrate(url: str) -> None:
+    from storage import schema
+    from storage.engine import connect
+
     engine = connect(url)
     schema.upgrade(engine)
     engine.dispose()  # else a copy of the file would lack what is still in its log
@@ -92,8 +112,10 @@ def sqlite_url(_migrated_sqlite: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres: Postgres, _migrated_postgres: str) -> Iterator[str]:
+def postgres_url(postgres: "Postgres", _migrated_postgres: str) -> Iterator[str]:
     """A clean ledger on a real PostgreSQL server; who changes its schema takes a `postgres.database()` instead."""
+    from storage.tables import metadata
+
     yield _migrated_postgres
     postgres.clear(_migrated_postgres, [table.name for table in reversed(metadata.sorted_tables)])
 

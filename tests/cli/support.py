@@ -6,7 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ class Warm:
 
     @classmethod
     @contextlib.contextmanager
-    def running(cls) -> Iterator["Warm"]:
+    def running(cls) -> Generator["Warm"]:
         command = [sys.executable, "-m", "tests.cli.warm"]
         with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             yield cls(process)

@@ -25,7 +25,18 @@ from tasks import runtime
 from tasks.collecting import Collected, cancel_job, collect_once
 from tasks.flow_runs import Standing
 from tests.faults.support import BATCHES, Service, asked, book, ids, summary
-from tests.faults.test_queue import CHUNKED, SINGLE, at_once, books, collect, finish, statuses, submit, sweep
+from tests.faults.test_queue import (
+    CHUNKED,
+    SINGLE,
+    at_once,
+    books,
+    collect,
+    end_batches,
+    finish,
+    statuses,
+    submit,
+    sweep,
+)
 from tests.faults.test_submission import foreign_batch
 from tests.servers import ROOT, SIMULATED_KEY
 from throughline.domain.job import AttemptStatus, BatchId, JobId, JobStatus
@@ -103,7 +114,7 @@ async def interrupted_chain(service: Service, tmp_path: FilePath) -> JobId:
     """A chain of three links and a closing that was stopped while its second link was under way."""
     service.losable_answers = 1
     (job_id,) = await submit(service, summary(CHUNKED, book(tmp_path, 24)))
-    service.simulator.faults("messages", "hang", skip=1, seconds=0.3)
+    service.simulator.faults("messages", "hang", skip=1, seconds=5.0)
     running = asyncio.create_task(service.carry_out(job_id, chain_concurrency=1))
     await happened(lambda: len(service.calls()) == 2)
     running.cancel()
@@ -113,7 +124,7 @@ async def interrupted_chain(service: Service, tmp_path: FilePath) -> JobId:
 
 
 async def happened(is_so: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not is_so():  # noqa: ASYNC110 - what is waited for happens in another process
             await asyncio.sleep(0.005)
 
@@ -192,12 +203,12 @@ async def test_a_batch_that_is_not_found_is_given_up_only_after_lease_and_settli
 
 
 async def test_a_batch_is_not_given_up_while_one_of_its_size_still_runs(service: Service, tmp_path: FilePath):
-    service.simulator.faults("item", "slow", seconds=0.6, match="foreign-")
+    service.simulator.faults("item", "slow", seconds=60, match="foreign-")
     foreign_batch(service, "running")
     await in_doubt(service, tmp_path)
     assert (await collect(service, **LATER)).in_doubt == 1
     assert await states(service) == [BatchState.UNKNOWN]
-    await asyncio.sleep(0.6)
+    end_batches(service)
     assert (await collect(service, **LATER)).in_doubt == 0
     assert await states(service) == [BatchState.ABANDONED]
 
@@ -302,7 +313,7 @@ async def test_collects_at_once_requeue_an_orphan_once(service_on_each: Service,
 async def test_the_next_link_of_a_cancelled_job_is_not_sent(service_on_each: Service, tmp_path: FilePath):
     service = service_on_each
     job_id = await service.register(summary(CHUNKED, book(tmp_path, 24)))
-    service.simulator.faults("messages", "hang", skip=1, seconds=0.3)
+    service.simulator.faults("messages", "hang", skip=1, seconds=1.0)
     running = asyncio.create_task(service.carry_out(job_id, chain_concurrency=1))
     await happened(lambda: len(service.calls()) == 2)
     async with service.opened():
@@ -392,12 +403,12 @@ async def test_a_suspended_run_is_woken_once_and_not_before_its_batch_is_ingeste
 ):
     service = service_on_each
     (job_id,) = await submit(service, summary(SINGLE, book(tmp_path, 2)))
-    service.simulator.faults("item", "slow", seconds=0.4)
+    service.simulator.faults("item", "slow", seconds=60)
     await sweep(service)
     await carried_by_run(service, job_id)
     runs = Runs(stand={RUN: Standing.SUSPENDED})
     assert (await collect_with(service, runs)).resumed == 0
-    await asyncio.sleep(0.4)
+    end_batches(service)
     assert (await collect_with(service, runs)).resumed == 1
     assert (await collect_with(service, runs)).resumed == 0
     assert runs.woken == [RUN]

@@ -49,6 +49,15 @@ def test_a_choice_is_offered_with_all_its_values(name: str, choices: type[Kind |
     assert document_job.parameters.definitions[name]["enum"] == [str(choice) for choice in choices]
 
 
+def test_the_model_and_the_deadline_may_be_left_open():
+    assert {name: properties()[name]["default"] for name in ("model", "deadline_hours")} == {
+        "model": "",
+        "deadline_hours": 0,
+    }
+    assert "THROUGHLINE_MODEL" in properties()["model"]["description"]
+    assert "0 for no deadline" in properties()["deadline_hours"]["description"]
+
+
 def test_a_registered_job_asks_for_its_id_alone():
     parameters = registered_job.parameters
     assert list(parameters.properties) == ["job_id"]

@@ -1,16 +1,20 @@
 """The flows through a real Prefect server: what a person sees of a job in its UI, and what Prefect may not change."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import contextlib
+import sqlite3
+from collections.abc import Callable, Coroutine, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
 
 from flows.document_job import document_job
 from flows.registered_job import registered_job
@@ -58,6 +62,11 @@ async def soon(look: Callable[[], Coroutine[Any, Any, T]], enough: Callable[[T],
     return await look()
 
 
+async def ended(flow: Any, **given: Any) -> State[Any]:
+    """The state in which a run ended. Any: Prefect types `return_state` as if every flow were synchronous."""
+    return await flow(**given, return_state=True)
+
+
 def run_of(state: State[Any]) -> UUID:
     """The flow run that ended in this state."""
     assert state.state_details.flow_run_id is not None
@@ -95,12 +104,12 @@ async def registered(source: str) -> JobId:
 
 
 async def test_a_document_job_is_done_and_told_to_prefect(simulator: Simulator, tmp_path: Path):
-    state: State[Any] = await document_job(
+    state = await ended(
+        document_job,
         sources=[chapters(tmp_path)],
         kind=Kind.SUMMARY,
         path=PathChoice.BOTH,
         depth=Depth.EXHAUSTIVE,
-        return_state=True,
     )
     assert state.is_completed(), state.message
     told = await state.aresult()
@@ -124,13 +133,13 @@ async def test_a_document_job_is_done_and_told_to_prefect(simulator: Simulator, 
 
 
 async def test_a_document_job_may_be_started_by_plain_values_as_a_form_sends_them(tmp_path: Path):
-    told = await document_job(sources=[chapters(tmp_path)], kind="summary", path="chunked", depth="brief")  # type: ignore[arg-type]
-    assert told["status"] == "done"
+    state = await ended(document_job, sources=[chapters(tmp_path)], kind="summary", path="chunked", depth="brief")
+    assert (await state.aresult())["status"] == "done"
 
 
 async def test_a_bad_source_gives_a_failed_run_with_our_sentence(simulator: Simulator, tmp_path: Path):
     missing = str(tmp_path / "missing.md")
-    state: State[Any] = await document_job(sources=[missing], kind=Kind.SUMMARY, return_state=True)
+    state = await ended(document_job, sources=[missing], kind=Kind.SUMMARY)
     assert state.is_failed()
     said = (await flow_run(run_of(state))).state
     assert said is not None
@@ -143,7 +152,7 @@ async def test_a_bad_source_gives_a_failed_run_with_our_sentence(simulator: Simu
 async def test_a_failed_call_fails_the_run_and_a_new_run_goes_on_with_the_job(simulator: Simulator, tmp_path: Path):
     job_id = await registered(chapters(tmp_path))
     simulator.faults("messages", "status", status=401)
-    state: State[Any] = await registered_job(job_id, return_state=True)
+    state = await ended(registered_job, job_id=job_id)
     assert state.is_failed()
     assert state.message is not None
     assert "The API refused the key" in state.message
@@ -153,9 +162,68 @@ async def test_a_failed_call_fails_the_run_and_a_new_run_goes_on_with_the_job(si
     assert (await in_ledger(job_id)).cost_usd == Decimal(simulator.bill()["total_usd"])
 
 
+async def test_a_model_left_open_is_the_one_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("THROUGHLINE_MODEL", "claude-haiku-4-5")
+    told = await document_job(
+        sources=[chapters(tmp_path)], kind=Kind.SUMMARY, path=PathChoice.CHUNKED, depth=Depth.BRIEF, deadline_hours=1.5
+    )
+    spec = (await in_ledger(str(told["job_id"]))).spec
+    assert (spec.model, spec.deadline_s) == ("claude-haiku-4-5", 5_400)
+
+
+async def test_a_deadline_that_cannot_be_met_is_told_before_anything_is_spent(simulator: Simulator, tmp_path: Path):
+    state = await ended(
+        document_job,
+        sources=[chapters(tmp_path)],
+        kind=Kind.SUMMARY,
+        path=PathChoice.SINGLE_PASS,
+        deadline_hours=0.1,
+    )
+    assert state.is_failed()
+    assert state.message is not None
+    assert "min needed, deadline in 6 min" in state.message
+    assert simulator.requests("POST") == []
+
+
+async def test_a_document_job_is_named_after_what_it_does_and_its_first_source(tmp_path: Path):
+    sources = [chapters(tmp_path), str(tmp_path / "missing.md")]
+    state = await ended(document_job, sources=sources, kind=Kind.SYNTHESIS)
+    assert (await flow_run(run_of(state))).name == "synthesis auto: book.md and 1 more"
+
+
+async def test_a_run_without_sources_has_a_name_too():
+    state = await ended(document_job, sources=[], kind=Kind.SUMMARY)
+    assert (await flow_run(run_of(state))).name == "summary auto: no sources"
+
+
+@pytest.fixture(params=["INSERT", "UPDATE"])
+def refused_artifacts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Prefect's server cannot store artifacts, or not change them: its own database refuses."""
+    url: str = PREFECT_SERVER_DATABASE_CONNECTION_URL.value()
+    trigger = f"""CREATE TRIGGER refused BEFORE {request.param} ON artifact WHEN NEW.key IS NOT NULL
+        BEGIN SELECT RAISE(ABORT, 'refused'); END"""
+    with contextlib.closing(sqlite3.connect(urlsplit(url).path, isolation_level=None)) as database:
+        database.execute(trigger)
+        yield
+        database.execute("DROP TRIGGER refused")
+
+
+@pytest.mark.usefixtures("refused_artifacts")
+async def test_a_server_that_refuses_artifacts_costs_no_job(
+    simulator: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    job_id = await registered(chapters(tmp_path))
+    state = await ended(registered_job, job_id=job_id)
+    assert state.is_completed(), state.message
+    report = await in_ledger(job_id)
+    assert report.status is JobStatus.DONE
+    assert report.cost_usd == Decimal(simulator.bill()["total_usd"])
+    assert f"not shown in Prefect job_id={job_id}" in caplog.text
+
+
 async def test_a_run_is_named_after_its_job(tmp_path: Path):
     job_id = await registered(chapters(tmp_path))
-    state: State[Any] = await registered_job(job_id, return_state=True)
+    state = await ended(registered_job, job_id=job_id)
     assert (await flow_run(run_of(state))).name == job_id
 
 

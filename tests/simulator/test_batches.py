@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import anthropic
 import httpx
@@ -102,7 +103,7 @@ async def test_results_come_in_another_order_always_the_same(client: AsyncAnthro
 
 async def test_both_sdk_surfaces_read_the_same_results(client: AsyncAnthropic):
     batch = await client.messages.batches.create(requests=[item("a")])
-    plain = [line async for line in await client.messages.batches.results(batch.id)]
+    plain: list[Any] = [line async for line in await client.messages.batches.results(batch.id)]
     beta = await results_of(client, batch.id)
     assert answer_text(plain[0].result.message) == answer_text(beta[0].result.message)
 
@@ -169,16 +170,14 @@ async def test_an_errored_result_has_the_shape_of_an_error(client: AsyncAnthropi
         pytest.param([item("a") | {"extra": 1}], id="extra key"),
     ],
 )
-async def test_ill_formed_submissions_are_refused_at_once(
-    client: AsyncAnthropic, simulator: Simulator, requests: list[dict[str, object]]
-):
+async def test_ill_formed_submissions_are_refused_at_once(client: AsyncAnthropic, simulator: Simulator, requests: Any):
     with pytest.raises(anthropic.BadRequestError):
-        await client.messages.batches.create(requests=requests)  # type: ignore[arg-type]
+        await client.messages.batches.create(requests=requests)
     assert simulator.bill()["batches_created"] == 0
 
 
 def test_more_than_a_hundred_thousand_requests_are_refused(simulator: Simulator):
-    requests = [{"custom_id": f"r{number}", "params": {}} for number in range(100_001)]
+    requests: list[dict[str, Any]] = [{"custom_id": f"r{number}", "params": {}} for number in range(100_001)]
     response = simulator.post("/v1/messages/batches", {"requests": requests})
     assert response.status_code == 400
     assert "100000" in response.json()["error"]["message"]

@@ -10,7 +10,7 @@ from simulator.bill import cost_usd
 from simulator.caching import PromptCache
 from simulator.models import MODELS, find
 from simulator.prompt import read_prompt
-from tests.simulator.support import Simulator, item, params, run_batch, text
+from tests.simulator.support import Simulator, item, params, plain, run_batch, text
 
 CACHED = {"type": "ephemeral"}
 
@@ -80,7 +80,7 @@ def test_cache_writes_cost_a_quarter_more_or_double(model: Any):
 
 
 async def test_a_call_is_billed_by_its_usage(client: AsyncAnthropic, simulator: Simulator):
-    message = await client.messages.create(**params())
+    message = await plain(client, params())
     bill = simulator.bill()
     expected = (2 * message.usage.input_tokens + 10 * message.usage.output_tokens) / Decimal(MILLION)
     assert Decimal(bill["total_usd"]) == expected
@@ -113,7 +113,7 @@ def _long(tokens: int, **extra: Any) -> dict[str, Any]:
 
 
 async def _cache_use(client: AsyncAnthropic, *blocks: dict[str, Any], **extra: Any) -> tuple[int, int, int, int]:
-    usage = (await client.messages.create(**params(*blocks, **extra))).usage
+    usage = (await plain(client, params(*blocks, **extra))).usage
     return (
         usage.input_tokens,
         usage.cache_creation.ephemeral_5m_input_tokens,
@@ -148,7 +148,7 @@ async def test_a_prefix_under_512_tokens_is_not_cached(client: AsyncAnthropic):
 
 async def test_another_model_or_schema_does_not_share_a_prefix(client: AsyncAnthropic):
     marked = _long(1000, cache_control=CACHED)
-    schema = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+    schema: dict[str, Any] = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
     await _cache_use(client, marked)
     *_, read = await _cache_use(client, marked, model="claude-opus-5-5")
     assert read == 0

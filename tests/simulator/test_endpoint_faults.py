@@ -14,6 +14,7 @@ from tests.simulator.support import (
     answer_text,
     item,
     params,
+    plain,
     results_of,
     units_params,
     whole,
@@ -112,7 +113,7 @@ async def test_a_call_dropped_before_acceptance_costs_nothing(client: AsyncAnthr
 async def test_a_call_dropped_after_acceptance_is_billed_in_full(
     client: AsyncAnthropic, simulator: Simulator, streams: bool
 ):
-    answered = await client.messages.create(**params())
+    answered = await plain(client, params())
     simulator.fault("messages", "drop_after_accept")
     with pytest.raises(anthropic.APIConnectionError):
         await client.messages.create(**params(), stream=streams)

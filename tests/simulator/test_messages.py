@@ -1,6 +1,7 @@
 """Messages and token counting, as the SDK sees them."""
 
 import json
+from typing import Any
 
 import anthropic
 import httpx
@@ -12,6 +13,7 @@ from tests.simulator.support import (
     Simulator,
     answer_text,
     params,
+    plain,
     sdk,
     text,
     units_params,
@@ -20,7 +22,7 @@ from tests.simulator.support import (
 
 
 async def test_an_answer_has_the_shape_of_the_api(client: AsyncAnthropic):
-    message = await client.messages.create(**params())
+    message = await plain(client, params())
     assert message.role == "assistant"
     assert message.model == MODEL
     assert message.stop_reason == "end_turn"
@@ -37,11 +39,11 @@ async def test_the_same_request_gets_the_same_answer(client: AsyncAnthropic):
 
 
 async def test_a_stream_says_what_a_plain_answer_says(client: AsyncAnthropic):
-    plain = await client.messages.create(**units_params())
+    told = await plain(client, units_params())
     streamed = await whole(client, units_params())
-    assert answer_text(streamed) == answer_text(plain)
-    assert streamed.usage.output_tokens == plain.usage.output_tokens
-    assert streamed.usage.input_tokens == plain.usage.input_tokens
+    assert answer_text(streamed) == answer_text(told)
+    assert streamed.usage.output_tokens == told.usage.output_tokens
+    assert streamed.usage.input_tokens == told.usage.input_tokens
     assert streamed.stop_reason == "end_turn"
 
 
@@ -54,11 +56,11 @@ async def test_stream_events_come_in_the_order_of_the_api(client: AsyncAnthropic
 
 
 async def test_a_stream_starts_with_the_input_and_ends_with_the_output_count(client: AsyncAnthropic):
-    plain = await client.messages.create(**params())
+    told = await plain(client, params())
     stream = await client.messages.create(**params(), stream=True)
-    events = [event async for event in stream]
-    assert events[0].message.usage.input_tokens == plain.usage.input_tokens
-    assert events[-2].usage.output_tokens == plain.usage.output_tokens
+    events: list[Any] = [event async for event in stream]
+    assert events[0].message.usage.input_tokens == told.usage.input_tokens
+    assert events[-2].usage.output_tokens == told.usage.output_tokens
 
 
 async def test_max_tokens_cuts_the_text_and_is_billed_whole(client: AsyncAnthropic):
@@ -71,7 +73,7 @@ async def test_max_tokens_cuts_the_text_and_is_billed_whole(client: AsyncAnthrop
 
 
 async def test_a_stop_sequence_ends_the_answer_before_it(client: AsyncAnthropic):
-    message = await client.messages.create(**units_params(stop_sequences=["citations", "never said"]))
+    message = await plain(client, units_params(stop_sequences=["citations", "never said"]))
     assert message.stop_reason == "stop_sequence"
     assert message.stop_sequence == "citations"
     assert answer_text(message).endswith('"')
@@ -80,7 +82,7 @@ async def test_a_stop_sequence_ends_the_answer_before_it(client: AsyncAnthropic)
 async def test_an_answer_that_fills_the_window_says_so(client: AsyncAnthropic):
     """639,968 bytes are 199,990 tokens: ten remain of a window of 200,000."""
     request = params(text("w" * 639_968), max_tokens=1000, model="claude-haiku-4-5")
-    message = await client.messages.create(**request)
+    message = await plain(client, request)
     assert message.stop_reason == "model_context_window_exceeded"
     assert (message.usage.input_tokens, message.usage.output_tokens) == (199_990, 10)
 
@@ -125,7 +127,7 @@ async def test_a_token_is_three_and_a_fifth_bytes_rounded_up_per_block(client: A
     counted = await client.messages.count_tokens(
         model=MODEL,
         system="é" * 16,  # 32 bytes: 10 tokens
-        messages=[{"role": "user", "content": [text("x" * 32), text("x" * 33)]}],  # 10 and 11
+        messages=params(text("x" * 32), text("x" * 33))["messages"],  # 10 and 11
     )
     assert counted.input_tokens == 31
 

@@ -16,6 +16,7 @@ from tests.simulator.support import (
     document,
     item,
     params,
+    plain,
     run_batch,
     sdk,
     text,
@@ -46,7 +47,7 @@ def paced() -> Iterator[Simulator]:
 @pytest.mark.parametrize("streams", [False, True])
 async def test_thinking_comes_first_without_text_and_is_part_of_the_output(thinker: Simulator, streams: bool):
     async with sdk(thinker) as client:
-        ask = whole(client, units_params()) if streams else client.messages.create(**units_params())
+        ask = whole(client, units_params()) if streams else plain(client, units_params())
         message = await ask
     assert [block.type for block in message.content] == ["thinking", "text"]
     assert message.content[0].thinking == ""
@@ -69,8 +70,8 @@ async def test_thinking_eats_into_max_tokens(thinker: Simulator):
 
 async def test_who_turns_thinking_off_gets_none(thinker: Simulator):
     async with sdk(thinker) as client:
-        message = await client.messages.create(**units_params(thinking={"type": "disabled"}))
-        by_default = await client.messages.create(**units_params(model="claude-opus-4-8"))
+        message = await plain(client, units_params(thinking={"type": "disabled"}))
+        by_default = await plain(client, units_params(model="claude-opus-4-8"))
     assert [block.type for block in message.content] == ["text"]
     assert [block.type for block in by_default.content] == ["text"]
 
@@ -111,7 +112,7 @@ LOCAL_SCHEMA = f"<json_schema>{json.dumps(UNITS)}</json_schema>"
 async def test_a_local_server_answers_the_schema_in_the_text_within_a_fence(local: Simulator, streams: bool):
     request = params(document(), text(f"{LOCAL_SCHEMA}{write_units('Rivers')}"), model="llama-9:70b")
     async with sdk(local, key="anything") as client:
-        message = await (whole(client, request) if streams else client.messages.create(**request))
+        message = await (whole(client, request) if streams else plain(client, request))
     answer = answer_text(message)
     assert answer.startswith("```json\n")
     assert json.loads(answer.removeprefix("```json\n").removesuffix("\n```"))["units"][0]["heading"] == "Rivers"
@@ -121,7 +122,7 @@ async def test_a_local_server_answers_the_schema_in_the_text_within_a_fence(loca
 
 async def test_a_local_server_ignores_output_config(local: Simulator):
     async with sdk(local) as client:
-        message = await client.messages.create(**params(schema=UNITS, model="any"))
+        message = await plain(client, params(schema=UNITS, model="any"))
     with pytest.raises(json.JSONDecodeError):
         json.loads(answer_text(message))
 

@@ -24,7 +24,7 @@ from tests.simulator.support import (
 
 USER = {"role": "user", "content": "Hello"}
 ASSISTANT = {"role": "assistant", "content": "Yes"}
-REFUSED = [
+REFUSED: list[Any] = [  # Any: the values of a parameter set have no types of their own
     pytest.param({"model": "claude-nothing-1"}, 404, "model: claude-nothing-1", id="unknown model"),
     pytest.param({"temperature": 0.5}, 400, "Extra inputs", id="temperature"),
     pytest.param({"top_p": 0.5}, 400, "Extra inputs", id="top_p"),
@@ -83,12 +83,12 @@ def test_a_call_is_refused_at_once(simulator: Simulator, changes: dict[str, Any]
 
 
 async def test_the_same_requests_are_errored_items_when_the_batch_ends(client: AsyncAnthropic, simulator: Simulator):
-    items = [item(f"i{number}", {**params(), **case.values[0]}) for number, case in enumerate(REFUSED)]  # type: ignore[dict-item]
+    items = [item(f"i{number}", {**params(), **case.values[0]}) for number, case in enumerate(REFUSED)]
     results = await run_batch(client, *items, item("streamed", params(stream=True)), item("good"))
     assert results.pop("good").type == "succeeded"
     assert "stream: Extra inputs" in results.pop("streamed").error.error.message
     for number, case in enumerate(REFUSED):
-        assert case.values[2] in results[f"i{number}"].error.error.message  # type: ignore[operator]
+        assert case.values[2] in results[f"i{number}"].error.error.message
     assert [row["custom_id"] for row in simulator.bill()["rows"]] == ["good"]
 
 

@@ -80,7 +80,8 @@ def register(tx: Tx, key: str = "key", *, documents: Sequence[Source] = (source(
 
 
 def begin(tx: Tx, job_id: JobId, path: Path = Path.CHUNKED, role: Role = Role.PRIMARY, **changed: Any) -> Attempt:
-    return attempts.begin(tx, job_id=job_id, path=path, role=role, **{"outline": OUTLINE, "now": NOW, **changed})
+    given: dict[str, Any] = {"outline": OUTLINE, "now": NOW, **changed}
+    return attempts.begin(tx, job_id=job_id, path=path, role=role, **given)
 
 
 def begun(tx: Tx, key: str = "key", *, simulated: bool = False) -> Attempt:
@@ -89,6 +90,7 @@ def begun(tx: Tx, key: str = "key", *, simulated: bool = False) -> Attempt:
 
 
 def intend(tx: Tx, attempt: Attempt, usd: str = "1", state: CallState = CallState.SENT, **changed: Any) -> CallId:
+    given: dict[str, Any] = {"simulated": False, "now": NOW, **changed}
     return calls.intend(
         tx,
         job_id=attempt.job_id,
@@ -97,7 +99,7 @@ def intend(tx: Tx, attempt: Attempt, usd: str = "1", state: CallState = CallStat
         ask=ASK,
         reserved_usd=Decimal(usd),
         state=state,
-        **{"simulated": False, "now": NOW, **changed},
+        **given,
     )
 
 
@@ -117,7 +119,7 @@ def put(tx: Tx, call_id: CallId, state: CallState) -> None:
     tx.execute(update(call_table).where(call_table.c.id == call_id).values(state=state))
 
 
-def reply(text: str = '{"units": []}', **usage: int) -> Reply:
+def reply(text: str = '{"units": []}', /, **usage: int) -> Reply:
     return Reply(
         text=text,
         usage=Usage(**usage),

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ from throughline.domain.ledger import CallState
 from throughline.domain.pricing import Usage
 from throughline.domain.report import AttemptReport, CitationCounts
 
-USAGE = {"input_tokens": 100, "output_tokens": 50, "thinking_tokens": 20, "cache_read_tokens": 30}
+USAGE: dict[str, Any] = {"input_tokens": 100, "output_tokens": 50, "thinking_tokens": 20, "cache_read_tokens": 30}
 
 
 def report_of(tx: Tx, attempt: Attempt) -> AttemptReport:

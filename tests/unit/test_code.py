@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from throughline.domain.code import definitions, diff_files, hunks
@@ -86,6 +86,7 @@ def test_other_languages_are_cut_where_a_line_at_the_margin_follows_a_blank_one(
     ]
 
 
+@settings(max_examples=50)
 @given(st.text(st.sampled_from(list("ab #\n\n\n()}{/@:")), max_size=200), st.sampled_from(["a.py", "a.js"]))
 def test_definitions_lose_nothing(text: str, name: str):
     found = definitions(code(text, name))

@@ -86,7 +86,9 @@ def test_adjacent_stretches_of_a_source_are_one_document():
         pytest.param((("a.md", 0, 5), ("b.py", 5, 8)), ["# One", "1|t a"], id="another source"),
     ],
 )
-def test_stretches_that_do_not_touch_are_documents_of_their_own(spans: tuple[tuple[str, int, int], ...], texts):
+def test_stretches_that_do_not_touch_are_documents_of_their_own(
+    spans: tuple[tuple[str, int, int], ...], texts: list[str]
+):
     assert [document.text for document in excerpts([covering(*spans)], [PROSE, CODE])] == texts
 
 

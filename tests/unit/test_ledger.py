@@ -94,11 +94,15 @@ def test_a_batch_of_no_known_id_is_past_nothing(state: BatchState):
     assert not any(is_past(state, other) or is_past(other, state) for other in BatchState)
 
 
-def test_a_done_job_stays_done():
-    assert not JOB_MOVES[JobStatus.DONE]
+STAY = (JobStatus.DONE, JobStatus.REJECTED)
 
 
-@pytest.mark.parametrize("status", [status for status in JobStatus if status is not JobStatus.DONE])
+@pytest.mark.parametrize("end", STAY)
+def test_what_is_done_or_rejected_stays_so(end: JobStatus):
+    assert not JOB_MOVES[end]
+
+
+@pytest.mark.parametrize("status", [status for status in JobStatus if status not in STAY])
 def test_every_other_job_can_be_cancelled(status: JobStatus):
     assert status is JobStatus.CANCELLED or JobStatus.CANCELLED in JOB_MOVES[status]
 
@@ -108,8 +112,12 @@ def test_from_every_other_end_a_person_can_go_on(end: JobStatus):
     assert {JobStatus.QUEUED, JobStatus.RUNNING} <= JOB_MOVES[end]
 
 
-def test_only_a_running_job_becomes_done():
-    assert sources(JOB_MOVES, JobStatus.DONE) == (JobStatus.RUNNING,)
+def test_a_job_becomes_done_by_running_or_by_a_decision():
+    assert sources(JOB_MOVES, JobStatus.DONE) == (JobStatus.RUNNING, JobStatus.ESCALATED)
+
+
+def test_only_a_person_rejects():
+    assert sources(JOB_MOVES, JobStatus.REJECTED) == (JobStatus.ESCALATED,)
 
 
 def test_an_attempt_ends_once():

@@ -1,7 +1,7 @@
 """The schema holds only what structured outputs accept; the rest is checked when an answer is read."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -139,7 +139,11 @@ EVERY_PART: list[tuple[type[BaseModel], dict[str, Any]]] = [
 OF_A_FEW_WORDS = {"severity", "category", "strength"}
 
 
-def texts(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | float | None"
+TextPath = tuple[str | int, ...]
+
+
+def texts(value: Json, path: TextPath = ()) -> Iterator[TextPath]:
     """The path to every free text inside the value."""
     if isinstance(value, str) and path[-1] not in OF_A_FEW_WORDS:
         yield path
@@ -148,7 +152,7 @@ def texts(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | 
             yield from texts(inner, (*path, key))
 
 
-def replaced(value: Any, path: tuple[str | int, ...], text: str) -> Any:
+def replaced(value: Any, path: TextPath, text: str) -> Any:
     """A copy of the value with that text at the path."""
     if not path:
         return text
@@ -168,14 +172,14 @@ every_text = pytest.mark.parametrize(
 
 
 @every_text
-def test_every_text_refuses_what_no_database_stores(model: type[BaseModel], value: dict[str, Any], path):
+def test_every_text_refuses_what_no_database_stores(model: type[BaseModel], value: dict[str, Any], path: TextPath):
     for bad in ("a\x00", "a\ud800", "a\udfffb", "\udc00\ud800"):
         with pytest.raises(ValidationError, match="cannot be stored"):
             model.model_validate(replaced(value, path, bad))
 
 
 @every_text
-def test_every_text_takes_any_other_character(model: type[BaseModel], value: dict[str, Any], path):
+def test_every_text_takes_any_other_character(model: type[BaseModel], value: dict[str, Any], path: TextPath):
     unusual = "é \U0001f600 \x01\x7f\ufffe\ue000"
     changed = replaced(value, path, unusual)
     assert model.model_validate(changed).model_dump() == changed

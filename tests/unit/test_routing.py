@@ -22,7 +22,7 @@ from throughline.errors import BadInput, BudgetExceeded
 
 POLICY = Policy(review_usd_per_hour=Decimal(60), waiting_usd_per_hour=Decimal("0.25"))
 ENDPOINT = Endpoint(host="api.anthropic.com", batches=True, structured_outputs=True)
-LARGE = {"units": 150, "tokens": 300_000}
+LARGE: dict[str, Any] = {"units": 150, "tokens": 300_000}
 
 
 def case(
@@ -98,7 +98,7 @@ def test_a_job_whose_upper_bound_exceeds_300k_is_a_chain():
             id="an endpoint without batches",
         ),
         pytest.param(
-            case(deadline_s=600), "about 0.5 h needed, deadline in 0.2 h", id="a deadline sooner than any batch"
+            case(deadline_s=600), "about 31 min needed, deadline in 10 min", id="a deadline sooner than any batch"
         ),
     ],
 )
@@ -107,6 +107,18 @@ def test_what_stands_against_the_single_pass_is_why_the_chain_is_taken(of: Case,
     assert plan.single_pass.obstacles == (obstacle,)
     assert plan.chosen is Path.CHUNKED
     assert plan.reasons == ("chunked is the only path", f"single_pass is not possible: {obstacle}")
+
+
+@pytest.mark.parametrize(
+    ("deadline_s", "told"),
+    [
+        pytest.param(45, "45 s", id="seconds"),
+        pytest.param(5_399, "1.5 h", id="hours"),
+    ],
+)
+def test_a_deadline_is_told_in_the_unit_that_fits_it(deadline_s: int, told: str):
+    with pytest.raises(BadInput, match=rf"about 1\.6 h needed, deadline in {told}\."):
+        make_plan(case(**LARGE, deadline_s=deadline_s, path=PathChoice.SINGLE_PASS))
 
 
 def test_a_corpus_above_the_window_is_for_the_chain():
@@ -138,7 +150,7 @@ def test_a_model_of_an_own_endpoint_costs_what_its_owner_states():
 
 @pytest.mark.parametrize("choice", [PathChoice.SINGLE_PASS, PathChoice.CHUNKED])
 @pytest.mark.parametrize("of", [{}, LARGE], ids=["tiny", "large"])
-def test_the_path_that_was_asked_for_is_taken_whatever_the_other_costs(choice: PathChoice, of: dict[str, int]):
+def test_the_path_that_was_asked_for_is_taken_whatever_the_other_costs(choice: PathChoice, of: dict[str, Any]):
     plan = make_plan(case(**of, path=choice))
     assert plan.chosen == choice
     assert plan.reasons == (f"{choice} was asked for",)

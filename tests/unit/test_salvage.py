@@ -54,7 +54,7 @@ def ends_of(parts: list[Any], text: str) -> list[int]:
     return ends
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(st.lists(texts, max_size=4), st.booleans(), st.sampled_from(["", "```json\n", "Here it is:\n\n"]))
 def test_a_cut_anywhere_yields_exactly_the_units_complete_before_it(bodies: list[str], closes: bool, before: str):
     units = [unit(number, body) for number, body in enumerate(bodies, 1)]
@@ -100,7 +100,7 @@ def test_an_empty_outline_is_no_outline():
     assert not read_answer(written([unit(1)]), Kind.SUMMARY).outline_complete
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(garbage)
 def test_no_text_makes_reading_raise(text: str):
     read_answer(text, Kind.RESEARCH_REPORT)

@@ -5,7 +5,7 @@ from itertools import pairwise
 from pydoc_data.topics import topics
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from throughline.domain.source import Format, Source
@@ -22,6 +22,7 @@ def outline(text: str, kind: Format) -> list[tuple[int, str]]:
     return [(section.level, section.heading) for section in sections(source(text, kind))]
 
 
+@settings(max_examples=50)
 @given(
     text=st.text(st.sampled_from(list("ab \n\n#=-*~`<h1>/!&:\t'")), max_size=400),
     kind=st.sampled_from(Format),

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pydoc_data.topics import topics
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from throughline import tokenizer
 
+encoding = tokenizer._encoding  # pyright: ignore[reportPrivateUsage]  # what `count` is compared with
 _OFFLINE = """
 import sys
 
@@ -23,6 +25,21 @@ sys.addaudithook(forbid_network)
 from throughline.tokenizer import count
 print(count("hello world"))
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """A fresh process with empty caches, where touching the network ends the program; it reads beside the tests."""
+    empty = str(tmp_path_factory.mktemp("empty"))
+    environment = {"PATH": "", "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": empty}
+    with subprocess.Popen(
+        [sys.executable, "-c", _OFFLINE],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
 
 
 @pytest.mark.parametrize(
@@ -48,7 +65,7 @@ def test_a_text_never_has_more_tokens_than_bytes(text: str):
 
 def test_cutting_a_long_text_into_pieces_hardly_changes_its_count():
     text = "".join(topics.values())[:50_000]
-    whole = len(tokenizer._encoding().encode_ordinary(text))
+    whole = len(encoding().encode_ordinary(text))
     assert whole <= tokenizer.count(text) <= whole * 1.001
 
 
@@ -56,7 +73,7 @@ def test_cutting_a_long_text_into_pieces_hardly_changes_its_count():
 @pytest.mark.parametrize("before", [19_999, 39_995])
 def test_a_cut_costs_a_few_tokens_at_most(run: str, before: int):
     text = (run * before)[:before] + "internationalisation"
-    whole = len(tokenizer._encoding().encode_ordinary(text))
+    whole = len(encoding().encode_ordinary(text))
     assert abs(tokenizer.count(text) - whole) <= 4 * (len(text) // 20_000)
 
 
@@ -66,13 +83,8 @@ def test_a_megabyte_of_one_letter_is_counted_in_seconds():
     assert time.perf_counter() - started < 2
 
 
-def test_nothing_is_downloaded(tmp_path):
-    """In a fresh process with empty caches, where touching the network ends the program."""
-    environment = {"PATH": "", "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", _OFFLINE], env=environment, capture_output=True, text=True, check=False
-    )
-    assert (done.stdout, done.stderr) == ("2\n", "")
+def test_nothing_is_downloaded(offline: subprocess.Popen[str]):
+    assert offline.communicate() == ("2\n", "")
 
 
 @pytest.mark.parametrize("before", [None, "/elsewhere"], ids=["unset", "set"])
@@ -81,6 +93,6 @@ def test_the_cache_folder_of_others_is_put_back(before: str | None, monkeypatch:
         monkeypatch.delenv("TIKTOKEN_CACHE_DIR", raising=False)
     else:
         monkeypatch.setenv("TIKTOKEN_CACHE_DIR", before)
-    tokenizer._encoding.cache_clear()
+    encoding.cache_clear()
     tokenizer.count("hello")
     assert os.environ.get("TIKTOKEN_CACHE_DIR") == before

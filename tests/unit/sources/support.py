@@ -4,9 +4,11 @@ import io
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pypdf import PdfReader, PdfWriter
+from pypdf.generic import IndirectObject
 
 from throughline.domain.job import Kind
 from throughline.errors import BadInput
@@ -31,7 +33,7 @@ def read(
     )
 
 
-def refusal(*references: object, **options: object) -> str:
+def refusal(*references: object, **options: Any) -> str:
     """The sentence with which those references are refused."""
     with pytest.raises(BadInput) as refused:
         read(*references, **options)
@@ -58,7 +60,7 @@ def reasons(found: SourceSet) -> dict[str, str]:
 def pdf(*pages: Sequence[str], contents: Sequence[tuple[str, int, int]] = (), password: str | None = None) -> bytes:
     """A PDF whose pages hold those lines. `contents`: title, page counted from 1, level counted from 1."""
     writer = PdfWriter(PdfReader(io.BytesIO(_plain_pdf(pages))))
-    above: list[object] = []
+    above: list[IndirectObject] = []
     for title, page, level in contents:
         parent = above[level - 2] if level > 1 else None
         above[level - 1 :] = [writer.add_outline_item(title=title, page_number=page - 1, parent=parent)]
@@ -84,7 +86,8 @@ def _plain_pdf(pages: Sequence[Sequence[str]]) -> bytes:
             "/Resources << /Font << /F1 3 0 R >> >> >>",
             f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
         ]
-    body, starts = "%PDF-1.7\n", []
+    body = "%PDF-1.7\n"
+    starts: list[int] = []
     for number, content in enumerate(objects, start=1):
         starts.append(len(body))
         body += f"{number} 0 obj\n{content}\nendobj\n"

@@ -5,7 +5,8 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 import fsspec
 import pytest
@@ -57,7 +58,8 @@ class _Pages(BaseHTTPRequestHandler):
         self._answer(302, Location="/circle?" + "x" * len(self.path))
 
     def _away(self) -> None:
-        self._answer(302, Location=f"http://localhost:{self.server.server_address[1]}/guide.md?token=1")
+        assert isinstance(self.server, ThreadingHTTPServer)
+        self._answer(302, Location=f"http://localhost:{self.server.server_port}/guide.md?token=1")
 
     def _port(self) -> None:
         self._answer(302, Location="http://127.0.0.1:9/guide.md")
@@ -95,7 +97,7 @@ class _Pages(BaseHTTPRequestHandler):
     def _gzip(self) -> None:
         self._answer(200, b"\x1f\x8b\x08\0\0", Content_Encoding="gzip")
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
 
 
@@ -133,7 +135,7 @@ def test_the_format_comes_from_the_content_where_the_address_does_not_say(server
     assert [source.format for source in read(f"{server}/page", f"{server}/report").sources] == [Format.HTML, Format.PDF]
 
 
-def test_pages_and_files_go_together(server: str, tmp_path):
+def test_pages_and_files_go_together(server: str, tmp_path: Path):
     assert names(read(write(tmp_path / "a.md"), f"{server}/guide.md")) == ["a.md", f"{server}/guide.md"]
 
 
@@ -261,7 +263,7 @@ def test_a_store_whose_package_is_missing_is_refused_with_the_package():
 # --- allowed addresses ------------------------------------------------------------------------------
 
 
-def test_an_address_below_a_root_is_read(server: str, tmp_path):
+def test_an_address_below_a_root_is_read(server: str, tmp_path: Path):
     assert names(read(f"{server}/guide/a.md", roots=(tmp_path, f"{server}/guide"))) == [f"{server}/guide/a.md"]
     assert names(read(f"{server}/guide/a.md", roots=(f"{server}/",))) == [f"{server}/guide/a.md"]
 
@@ -283,12 +285,12 @@ def test_another_host_scheme_or_port_than_the_roots_is_refused(address: str):
     assert "lies outside" in refusal(address, roots=("https://docs.example.com",))
 
 
-def test_with_directories_alone_as_roots_no_address_is_read(server: str, tmp_path):
+def test_with_directories_alone_as_roots_no_address_is_read(server: str, tmp_path: Path):
     assert "lies outside" in refusal(f"{server}/guide.md", roots=(tmp_path,))
     assert "lies outside" in refusal("memory://shelf/guide.md", roots=(tmp_path,))
 
 
-def test_with_addresses_alone_as_roots_no_file_is_read(tmp_path):
+def test_with_addresses_alone_as_roots_no_file_is_read(tmp_path: Path):
     assert "lies outside" in refusal(write(tmp_path / "a.md"), roots=("https://docs.example.com/",))
 
 

@@ -1,6 +1,7 @@
 """Directories and patterns honour .gitignore by git's own rules and say what they leave out."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from throughline.sources import SourceSet
 IGNORED = "is named by .gitignore"
 
 
-def review(*references: object, **options: object) -> SourceSet:
+def review(*references: object, **options: Any) -> SourceSet:
     return read(*references, kind=Kind.CODE_REVIEW, **options)
 
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from throughline.domain.source import Format
 from throughline.sources import SourceSet
 
 
-def review(*references: object, **options: object) -> SourceSet:
+def review(*references: object, **options: Any) -> SourceSet:
     return read(*references, kind=Kind.CODE_REVIEW, **options)
 
 

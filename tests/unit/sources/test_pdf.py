@@ -81,7 +81,7 @@ def test_a_pdf_that_takes_too_long_is_given_up(tmp_path: Path):
     assert "slow.pdf is a PDF that takes longer than 0.01 seconds" in message
 
 
-def test_its_reader_imports_nothing_from_the_working_directory(tmp_path: Path, monkeypatch):
+def test_its_reader_imports_nothing_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write(tmp_path / "json.py", "raise SystemExit(9)")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", *os.environ.get("PYTHONPATH", "").split(os.pathsep)]))
