@@ -1,20 +1,43 @@
 """A Claude endpoint that answers at once: what remains of a call's time is the client's own.
 
 Plain asyncio and prepared bytes, one process of its own, so that the server's share of a measurement is
-as small as it can be. It writes the units that a prompt asks for, and nothing else of the API.
+as small as it can be. It writes the units that a prompt asks for, and nothing else of the API. Results of
+batches are files in the folder that is named on the command line, written line by line when the batch is
+created and sent by the kernel: one of a gigabyte takes no memory here. A second argument is the length that
+the answers in them shall have, in characters.
 """
 
 import asyncio
 import json
+import pydoc_data.topics
 import re
 import sys
+import tempfile
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 _ASKED = re.compile(rb'<unit id=\\"(u\d+)\\"')
 _BODY = "The passage states its rule, gives an example and names the exception. " * 10
 _USAGE = {"input_tokens": 2_000, "output_tokens": 1_500}
-_batches: dict[str, list[dict[str, Any]]] = {}  # Any: request JSON
+
+
+@dataclass(slots=True)
+class Results:
+    """Where results are kept, and how long the answers in them are in characters (0: short)."""
+
+    folder: Path
+    characters: int = 0
+
+    def file(self, batch_id: str) -> Path:
+        """The results file of a batch."""
+        return self.folder / f"{batch_id}.jsonl"
+
+
+_results = Results(Path())
+_counts: dict[str, int] = {}  # requests of each batch
+_prose = "\n\n".join(pydoc_data.topics.topics.values()) * 2  # real text: quotes, newlines, code
 
 
 def answer(body: bytes) -> str:
@@ -25,6 +48,18 @@ def answer(body: bytes) -> str:
     ]
     closing = {"overview": "The whole.", "key_points": ["One."]} if b"<write_closing" in body else None
     return json.dumps({"outline": [], "units": units, "closing": closing})
+
+
+def long_answer(body: bytes, number: int, characters: int) -> str:
+    """The same with prose of that length in all, other passages for each number, and quotes from it."""
+    read = json.loads(answer(body))
+    share = characters // max(len(read["units"]), 1)
+    for position, unit in enumerate(read["units"]):
+        start = (number * 7_919 + position * share) % (len(_prose) // 2)
+        quotes = [_prose[at : at + 150] for at in range(start, start + 600, 200)]
+        unit["citations"] = [{"source": "source.md", "quote": quote} for quote in quotes]
+        unit["body"] = _prose[start : start + share - 450]
+    return json.dumps(read, ensure_ascii=False)
 
 
 def message(text: str) -> dict[str, Any]:
@@ -70,7 +105,7 @@ def batch(batch_id: str, host: str) -> dict[str, Any]:
         "processing_status": "ended",
         "request_counts": {
             "processing": 0,
-            "succeeded": len(_batches[batch_id]),
+            "succeeded": _counts[batch_id],
             "errored": 0,
             "canceled": 0,
             "expired": 0,
@@ -84,29 +119,29 @@ def batch(batch_id: str, host: str) -> dict[str, Any]:
     }
 
 
-def results(batch_id: str) -> bytes:
-    """The results file of a batch."""
-    lines = (
-        {
-            "custom_id": item["custom_id"],
-            "result": {"type": "succeeded", "message": message(answer(json.dumps(item["params"]).encode()))},
-        }
-        for item in _batches[batch_id]
-    )
-    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+def create(body: bytes) -> str:
+    """A new batch, answered: its results lie in their file."""
+    batch_id = f"msgbatch_{len(_counts)}"
+    requests = json.loads(body)["requests"]
+    with _results.file(batch_id).open("wb") as file:
+        for number, item in enumerate(requests):
+            asked = json.dumps(item["params"]["messages"][0]["content"][-1]).encode()
+            text = long_answer(asked, number, _results.characters) if _results.characters else answer(asked)
+            result = {"type": "succeeded", "message": message(text)}
+            file.write(json.dumps({"custom_id": item["custom_id"], "result": result}).encode() + b"\n")
+    _counts[batch_id] = len(requests)
+    return batch_id
 
 
-def respond(method: str, path: str, host: str, body: bytes) -> tuple[str, bytes]:
-    """Content type and body of the answer to one request."""
+def respond(method: str, path: str, host: str, body: bytes) -> tuple[str, bytes | Path]:
+    """Content type and body of the answer to one request; the body may be a file."""
     route = path.split("?", maxsplit=1)[0].removeprefix("/v1/messages")
     if method == "POST" and route == "":
         if b'"stream":true' in body:
             return "text/event-stream", stream(answer(body))
         return "application/json", json.dumps(message(answer(body))).encode()
     if method == "POST" and route == "/batches":
-        batch_id = f"msgbatch_{len(_batches)}"
-        _batches[batch_id] = json.loads(body)["requests"]
-        return "application/json", json.dumps(batch(batch_id, host)).encode()
+        return "application/json", json.dumps(batch(create(body), host)).encode()
     if path.startswith("/v1/models/"):
         known = {"id": path.split("/")[3], "type": "model", "display_name": "", "created_at": "2026-01-01T00:00:00Z"}
         return "application/json", json.dumps(known | {"capabilities": None, "max_tokens": None}).encode()
@@ -115,8 +150,25 @@ def respond(method: str, path: str, host: str, body: bytes) -> tuple[str, bytes]
         return "application/json", json.dumps(page).encode()
     batch_id = route.split("/")[2]
     if route.endswith("/results"):
-        return "application/x-jsonl", results(batch_id)
+        return "application/x-jsonl", _results.file(batch_id)
     return "application/json", json.dumps(batch(batch_id, host)).encode()
+
+
+async def send(writer: asyncio.StreamWriter, kind: str, content: bytes | Path) -> None:
+    """One answer, a file straight from the disk."""
+    if isinstance(content, bytes):
+        writer.write(_head(kind, len(content)) + content)
+        await writer.drain()
+        return
+    with content.open("rb") as file:
+        writer.write(_head(kind, file.seek(0, 2)))
+        await writer.drain()
+        file.seek(0)
+        await asyncio.get_running_loop().sendfile(writer.transport, file)
+
+
+def _head(kind: str, length: int) -> bytes:
+    return f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n".encode()
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -127,10 +179,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             headers = {name.lower(): value for name, _, value in (field.partition(": ") for field in fields)}
             body = await reader.readexactly(int(headers.get("content-length", "0")))
             method, path, _ = request.split(" ")
-            kind, content = respond(method, path, headers["host"], body)
-            head_out = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {len(content)}\r\n\r\n"
-            writer.write(head_out.encode() + content)
-            await writer.drain()
+            await send(writer, *respond(method, path, headers["host"], body))
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
     finally:
@@ -147,4 +196,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with tempfile.TemporaryDirectory() as own:
+        _results.folder = Path(sys.argv[1] if len(sys.argv) > 1 else own)
+        _results.characters = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+        asyncio.run(main())

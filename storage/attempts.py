@@ -1,6 +1,6 @@
 """Attempts: one run of one path for one job, with the units it wrote."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,13 +9,14 @@ from sqlalchemy import Row, delete, insert, select, update
 
 from storage import ids
 from storage.engine import Tx, insert_new
-from storage.tables import attempts, calibration, units
+from storage.tables import attempts, units
 from throughline.domain import outline as outlines
-from throughline.domain.job import AttemptId, AttemptStatus, CallId, JobId, JobSpec, Kind, Path, Role
+from throughline.domain import policy
+from throughline.domain.job import AttemptId, AttemptStatus, CallId, JobId, Kind, Path, Role
 from throughline.domain.ledger import ATTEMPT_MOVES, IllegalMove, sources
 from throughline.domain.outline import Outline
 from throughline.domain.output import SHAPES, Closing, Unit
-from throughline.domain.sizing import OutputSize
+from throughline.domain.policy import CLOSING, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,8 @@ class Attempt:
     role: Role
     status: AttemptStatus
     continues_attempt_id: AttemptId | None
+    rewrites: Mapping[str, tuple[str, ...]]
+    verdict: Verdict | None
     outline: Outline | None
     stop_reason: str | None
     reason: str | None
@@ -49,8 +52,13 @@ def begin(
     outline: Outline | None,
     now: datetime,
     continues: AttemptId | None = None,
+    rewrites: Mapping[str, Sequence[str]] | None = None,
 ) -> Attempt:
-    """The job's attempt of that path and role: the existing one, or one begun now."""
+    """The job's attempt of that path and role: the existing one, or one begun now.
+
+    It takes over what the attempt that it `continues` has written, but for the parts that it `rewrites`: each
+    with what was wrong with it.
+    """
     row = {
         "id": ids.new_id(),
         "job_id": job_id,
@@ -58,6 +66,7 @@ def begin(
         "role": role,
         "status": AttemptStatus.RUNNING,
         "continues_attempt_id": continues,
+        "rewrites": None if rewrites is None else {part: list(errors) for part, errors in rewrites.items()},
         "outline": None if outline is None else outlines.to_json(outline),
         "started_at": now,
     }
@@ -121,18 +130,35 @@ def unit_ids(tx: Tx, attempt_id: AttemptId) -> frozenset[str]:
 
 
 def written_units(tx: Tx, attempt: Attempt, kind: Kind) -> dict[str, Unit]:
-    """The attempt's units by id, those of the attempt that it continues included."""
-    wanted = [attempt.id, *([attempt.continues_attempt_id] if attempt.continues_attempt_id else [])]
-    rows = tx.execute(select(units.c.unit_id, units.c.content).where(units.c.attempt_id.in_(wanted)))
-    return {row.unit_id: SHAPES[kind].unit.model_validate(row.content) for row in rows}
+    """The attempt's units by id, with those of the attempts that it continues and does not rewrite."""
+    written: dict[str, Unit] = {}
+    for each in _lineage(tx, attempt):
+        written = {unit_id: unit for unit_id, unit in written.items() if unit_id not in each.rewrites}
+        rows = tx.execute(select(units.c.unit_id, units.c.content).where(units.c.attempt_id == each.id))
+        written |= {row.unit_id: SHAPES[kind].unit.model_validate(row.content) for row in rows}
+    return written
 
 
 def closing(tx: Tx, attempt: Attempt, kind: Kind) -> Closing | None:
-    """The attempt's closing, or that of the attempt that it continues."""
-    wanted = [attempt.id, *([attempt.continues_attempt_id] if attempt.continues_attempt_id else [])]
-    query = select(attempts.c.closing).where(attempts.c.id.in_(wanted), attempts.c.closing.is_not(None))
-    data = (tx.execute(query.order_by(attempts.c.id.desc()))).scalars().first()
+    """The attempt's closing, or that of the attempt that it continues and does not rewrite."""
+    data: Any = None  # Any: JSON
+    for each in _lineage(tx, attempt):
+        own = tx.execute(select(attempts.c.closing).where(attempts.c.id == each.id)).scalar_one()
+        data = own if own is not None or CLOSING in each.rewrites else data
     return None if data is None else SHAPES[kind].closing.model_validate(data)
+
+
+def _lineage(tx: Tx, attempt: Attempt) -> list[Attempt]:
+    """The attempt behind all those that it continues, the oldest first."""
+    lineage = [attempt]
+    while (earlier := lineage[0].continues_attempt_id) is not None:
+        lineage.insert(0, get(tx, earlier))
+    return lineage
+
+
+def save_verdict(tx: Tx, attempt_id: AttemptId, verdict: Verdict) -> None:
+    """What the checks of this attempt's output amount to."""
+    tx.execute(update(attempts).where(attempts.c.id == attempt_id).values(verdict=policy.to_json(verdict)))
 
 
 def finish(
@@ -154,38 +180,6 @@ def finish(
         raise IllegalMove(f"Attempt {attempt_id} cannot go from {found} to {status}.")
 
 
-def save_calibration(
-    tx: Tx,
-    attempt: Attempt,
-    spec: JobSpec,
-    *,
-    size: OutputSize,
-    units: int,
-    actual_tokens: int,
-    censored: bool,
-    simulated: bool,
-    now: datetime,
-) -> None:
-    """Replace what was expected of this attempt's output and what it needed."""
-    tx.execute(delete(calibration).where(calibration.c.attempt_id == attempt.id))
-    tx.execute(
-        insert(calibration).values(
-            attempt_id=attempt.id,
-            kind=spec.kind,
-            model=spec.model,
-            depth=spec.depth,
-            path=attempt.path,
-            units=units,
-            expected_tokens=size.expected_tokens,
-            upper_tokens=size.upper_tokens,
-            actual_tokens=actual_tokens,
-            censored=censored,
-            simulated=simulated,
-            created_at=now,
-        )
-    )
-
-
 def _attempt(row: Row[Any]) -> Attempt:  # Any: a row's columns are known to the table only
     return Attempt(
         id=AttemptId(row.id),
@@ -194,9 +188,15 @@ def _attempt(row: Row[Any]) -> Attempt:  # Any: a row's columns are known to the
         role=Role(row.role),
         status=AttemptStatus(row.status),
         continues_attempt_id=row.continues_attempt_id,
+        rewrites=_rewrites(row.rewrites),
+        verdict=None if row.verdict is None else policy.from_json(row.verdict),
         outline=None if row.outline is None else outlines.from_json(row.outline),
         stop_reason=row.stop_reason,
         reason=row.reason,
         started_at=row.started_at,
         finished_at=row.finished_at,
     )
+
+
+def _rewrites(stored: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[str, ...]]:
+    return {} if stored is None else {part: tuple(errors) for part, errors in stored.items()}

@@ -19,7 +19,14 @@ from throughline.domain.outline import Outline
 from throughline.domain.plan import Plan
 from throughline.domain.source import Format, Source
 
-ENDED = (JobStatus.DONE, JobStatus.ESCALATED, JobStatus.FAILED, JobStatus.BUDGET, JobStatus.CANCELLED)
+ENDED = (
+    JobStatus.DONE,
+    JobStatus.ESCALATED,
+    JobStatus.REJECTED,
+    JobStatus.FAILED,
+    JobStatus.BUDGET,
+    JobStatus.CANCELLED,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +60,7 @@ def register(
     left_out: Sequence[tuple[str, str]],
     simulated: bool,
     now: datetime,
+    rerun_of: JobId | None = None,
 ) -> Job:
     """The job of that idempotency key with its sources: a new one, or the one made first elsewhere."""
     job_id = ids.new_id()
@@ -65,6 +73,7 @@ def register(
         "left_out": [list(pair) for pair in left_out],
         "status": JobStatus.REGISTERED,
         "simulated": simulated,
+        "rerun_of": rerun_of,
         "created_at": now,
     }
     insert_new(tx, jobs, [row], key=["idempotency_key"])

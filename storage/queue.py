@@ -68,7 +68,8 @@ def orphans(tx: Tx, now: datetime, *, simulated: bool) -> list[tuple[JobId, str 
 
 def ended_in_flow_runs(tx: Tx, *, simulated: bool) -> list[tuple[JobId, str | None]]:
     """Jobs that came to their end elsewhere than in the flow run that may still wait for it."""
-    ended = jobs.c.status.in_((JobStatus.DONE, JobStatus.FAILED, JobStatus.BUDGET, JobStatus.CANCELLED))
+    open_ones = (JobStatus.REGISTERED, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.WAITING, JobStatus.ESCALATED)
+    ended = jobs.c.status.not_in(open_ones)
     return _with_flow_runs(tx, ended & jobs.c.flow_run_id.is_not(None) & (jobs.c.simulated == simulated))
 
 

@@ -157,6 +157,7 @@ def _attempt(attempt: Attempt, totals: Row[Any] | None, units_written: int, cita
         stop_reason=attempt.stop_reason,
         reason=attempt.reason,
         citations=citations,
+        verdict=attempt.verdict,
         started_at=attempt.started_at,
         finished_at=attempt.finished_at,
     )

@@ -7,7 +7,7 @@ before a later one starts, so a chain that dies goes on from there and pays only
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from storage import attempts, calls, jobs
@@ -30,6 +30,7 @@ from throughline.errors import Ambiguous, BudgetExceeded, ThroughlineError
 from throughline.failpoints import Failpoint, reach
 
 logger = logging.getLogger(__name__)
+Rewrites = Mapping[str, tuple[str, ...]]
 _LOST_LINKS = 3  # broken answers that one run of a chain pays for before it stops
 
 
@@ -54,13 +55,19 @@ class _Chain:
             written=frozenset(self.units),
             closing_written=self.closing is not None,
             past=tuple(self.past),
+            rewrites=self.attempt.rewrites,
         )
 
 
 @step
-async def run_chain(job_id: JobId, role: Role, continues: AttemptId | None = None) -> Attempt:
-    """Run, or go on with, the job's chain of that role; `continues` names a short single pass."""
-    chain = await _open(job_id, role, continues)
+async def run_chain(
+    job_id: JobId, role: Role, continues: AttemptId | None = None, rewrites: Rewrites | None = None
+) -> Attempt:
+    """Run, or go on with, the job's chain of that role.
+
+    `continues` names the attempt whose output it completes, or of which it writes the parts in `rewrites` anew.
+    """
+    chain = await _open(job_id, role, continues, rewrites)
     limits = chain.context.plan.part_limits
     while not chain.attempt.ended:
         match next_links(chain.state, limits):
@@ -73,15 +80,15 @@ async def run_chain(job_id: JobId, role: Role, continues: AttemptId | None = Non
     return chain.attempt
 
 
-async def _open(job_id: JobId, role: Role, continues: AttemptId | None) -> _Chain:
+async def _open(job_id: JobId, role: Role, continues: AttemptId | None, rewrites: Rewrites | None) -> _Chain:
     job = await context.load(job_id)
-    attempt = await saved(lambda tx: _begin(tx, job_id, role, continues))
+    attempt = await saved(lambda tx: _begin(tx, job_id, role, continues, rewrites))
     chain = await read(lambda tx: _as_written(tx, job, attempt))
     reach(Failpoint.ATTEMPT_BEGUN)
     return chain
 
 
-def _begin(tx: Tx, job_id: JobId, role: Role, continues: AttemptId | None) -> Attempt:
+def _begin(tx: Tx, job_id: JobId, role: Role, continues: AttemptId | None, rewrites: Rewrites | None) -> Attempt:
     outline = jobs.outline(tx, job_id) if continues is None else attempts.get(tx, continues).outline
     attempt = attempts.begin(
         tx,
@@ -90,6 +97,7 @@ def _begin(tx: Tx, job_id: JobId, role: Role, continues: AttemptId | None) -> At
         role=role,
         outline=outline,
         continues=continues if outline else None,
+        rewrites=rewrites,
         now=runtime.now(),
     )
     calls.lose(tx, attempt.id)

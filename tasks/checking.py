@@ -1,4 +1,6 @@
-"""Check what an attempt wrote: is everything there, and is every quote really in its source."""
+"""Check what an attempt wrote, and judge what becomes of it. Pure work, so it runs beside the event loop."""
+
+import asyncio
 
 from storage import attempts, checks, jobs
 from storage.attempts import Attempt
@@ -8,22 +10,45 @@ from storage.jobs import Job
 from tasks import runtime
 from tasks.saving import read, saved
 from tasks.step import step
+from throughline.domain.checks.result import Result, evidence
+from throughline.domain.checks.table import run_checks
 from throughline.domain.citations import CheckedCitation, check_citations
-from throughline.domain.completeness import Completeness, completeness
 from throughline.domain.document import Output
 from throughline.domain.job import AttemptId
+from throughline.domain.policy import Means, Thresholds, Verdict, judge
 from throughline.domain.source import Source
+
+NOTHING_MORE = Means(repair=False, fall_back=False)
 
 
 @step
-async def check_attempt(attempt_id: AttemptId) -> None:
-    """Verify the attempt's own units and store what was found."""
+async def check_attempt(attempt_id: AttemptId, means: Means = NOTHING_MORE) -> Verdict:
+    """Check the attempt's whole output, judge it, and store both. `means` is what may still be done for it."""
     output, own, sources = await read(lambda tx: _to_check(tx, attempt_id))
     if output is None:
-        return
-    found = completeness(output.outline, output.units, closing=output.closing is not None)
-    quotes = check_quotes(output, own, sources)
-    await saved(lambda tx: checks.save(tx, attempt_id, results=[_row(found)], quotes=quotes, now=runtime.now()))
+        verdict = judge(None, (), means=means, limits=_limits())
+        await saved(lambda tx: attempts.save_verdict(tx, attempt_id, verdict))
+        return verdict
+    quotes, results = await asyncio.to_thread(_checked, output, sources)
+    verdict = judge(output, results, means=means, limits=_limits())
+
+    def write(tx: Tx) -> None:
+        rows = [CheckRow(name=result.name, passed=result.passed, evidence=evidence(result)) for result in results]
+        mine = [(unit_id, quote) for unit_id, quote in quotes if unit_id in own]  # the rest is counted elsewhere
+        checks.save(tx, attempt_id, results=rows, quotes=mine, now=runtime.now())
+        attempts.save_verdict(tx, attempt_id, verdict)
+
+    await saved(write)
+    return verdict
+
+
+def _limits() -> Thresholds:
+    settings = runtime.current().settings
+    return Thresholds(
+        tolerated_error_share=settings.tolerated_error_share,
+        repairable_share=settings.repairable_share,
+        least_confidence=settings.least_confidence,
+    )
 
 
 def _to_check(tx: Tx, attempt_id: AttemptId) -> tuple[Output | None, frozenset[str], tuple[Source, ...]]:
@@ -33,7 +58,7 @@ def _to_check(tx: Tx, attempt_id: AttemptId) -> tuple[Output | None, frozenset[s
 
 
 def load_output(tx: Tx, attempt: Attempt, job: Job) -> Output | None:
-    """The attempt's output, with the units of the attempt that it continues; None without an outline."""
+    """The attempt's output, with what it took over from the attempts that it continues; None without an outline."""
     if attempt.outline is None:
         return None
     return Output(
@@ -44,15 +69,11 @@ def load_output(tx: Tx, attempt: Attempt, job: Job) -> Output | None:
     )
 
 
-def check_quotes(output: Output, own: frozenset[str], sources: tuple[Source, ...]) -> list[tuple[str, CheckedCitation]]:
-    """Each quote of the attempt's own units with what became of it, as (unit id, citation)."""
-    quoted = [
-        (unit.unit_id, citation) for unit in output.ordered if unit.unit_id in own for citation in unit.all_citations()
-    ]
-    checked = check_citations([citation for _, citation in quoted], sources)
-    return [(unit_id, result) for (unit_id, _), result in zip(quoted, checked, strict=True)]
-
-
-def _row(found: Completeness) -> CheckRow:
-    evidence = {"wanted": found.wanted, "missing": list(found.missing), "closing": found.closing}
-    return CheckRow(name="completeness", passed=found.complete, evidence=evidence)
+def _checked(
+    output: Output, sources: tuple[Source, ...]
+) -> tuple[list[tuple[str, CheckedCitation]], tuple[Result, ...]]:
+    """Each quote of the units with what became of it, as (unit id, citation), and the result of every check."""
+    quoted = [(unit.unit_id, citation) for unit in output.ordered for citation in unit.all_citations()]
+    found = check_citations([citation for _, citation in quoted], sources)
+    quotes = [(unit_id, quote) for (unit_id, _), quote in zip(quoted, found, strict=True)]
+    return quotes, run_checks(output, sources, quotes)

@@ -12,6 +12,7 @@ from storage import jobs, leases, queue
 from storage.batches import Batch
 from storage.engine import Tx
 from tasks import batches, runtime
+from tasks.deciding import expire_reviews
 from tasks.flow_runs import FlowRuns, Standing
 from tasks.saving import read, saved
 from tasks.single_pass import save_result
@@ -33,6 +34,7 @@ class Collected:
     cancelled: int = 0
     resumed: int = 0
     requeued: int = 0
+    expired: int = 0
     troubled: int = 0
 
 
@@ -56,6 +58,7 @@ async def collect_once(flow_runs: FlowRuns) -> Collected:
             logger.warning("batch not settled batch_id=%s reason=%s", batch_id, error)
     await _requeue_orphans(flow_runs, collected)
     await _go_on(flow_runs, collected)
+    collected.expired += await expire_reviews()
     await _close_flow_runs(flow_runs, collected)
     return collected
 

@@ -1,8 +1,9 @@
 """Conclude: compare when both paths ran, remember what sizes came out, publish or hand to a person."""
 
 from dataclasses import asdict
+from datetime import datetime, timedelta
 
-from storage import attempts, checks, jobs, reports
+from storage import attempts, calibration, checks, jobs, reports, reviews
 from storage.attempts import Attempt
 from storage.engine import Tx, reading
 from tasks import leasing, runtime
@@ -10,6 +11,7 @@ from tasks.saving import read, saved
 from tasks.step import step
 from throughline.domain.comparison import published_of, sides
 from throughline.domain.job import AttemptStatus, JobId, JobStatus, ReviewMode, Role
+from throughline.domain.policy import Action
 from throughline.domain.report import AttemptReport, JobReport, dollars
 from throughline.errors import BadInput, BudgetExceeded, ThroughlineError
 
@@ -32,19 +34,37 @@ async def conclude(job_id: JobId) -> JobReport:
         if published is not None:
             jobs.publish(tx, job_id, published)
         jobs.set_status(tx, job_id, status, reason=reason, now=runtime.now())
+        if status is JobStatus.ESCALATED:
+            reviews.request(tx, job_id, now=runtime.now(), expires_at=_expiry())
 
     await saved(write)
     return await report_of(job_id)
 
 
 def verdict(report: JobReport) -> tuple[JobStatus, str | None]:
-    """Done when a complete output exists and nobody must read it first; else a person decides."""
-    if published_of(report) is None:
+    """Done when the output to publish passed its checks and nobody must read it first; else a person decides."""
+    published = next((each for each in report.attempts if each.id == published_of(report)), None)
+    if published is None:
         reasons = [attempt.reason for attempt in report.attempts if attempt.reason]
         return JobStatus.ESCALATED, "No complete output. " + " ".join(dict.fromkeys(reasons))
+    weak = published.verdict is not None and published.verdict.action is not Action.PUBLISH
+    doubts = published.verdict.sentence if published.verdict is not None and weak else ""
+    if report.spec.review is ReviewMode.NEVER:
+        return JobStatus.DONE, f"Published without review (review=never). {doubts}" if doubts else None
+    if weak:
+        return JobStatus.ESCALATED, f"{doubts} {_choices(report)}"
     if report.spec.review is ReviewMode.ALWAYS:
         return JobStatus.ESCALATED, "The output is complete and waits for a person (review=always)."
     return JobStatus.DONE, None
+
+
+def _choices(report: JobReport) -> str:
+    """What a person may do, and what it would cost."""
+    if report.plan is None:
+        return "Approve it as it is, or reject it."
+    estimates = (report.plan.single_pass, report.plan.chunked)
+    costs = [f"{each.path} about ${each.expected_usd:.2f}" for each in estimates if each.feasible]
+    return f"Approve it as it is, reject it, or run it again ({', '.join(costs)})."
 
 
 async def require_same_world(job_id: JobId) -> None:
@@ -100,17 +120,27 @@ def read_report(job_id: JobId) -> JobReport:
         return reports.job(tx, job_id)
 
 
+def _expiry() -> datetime | None:
+    hours = runtime.current().settings.review_expires_h
+    return runtime.now() + timedelta(hours=hours) if hours else None
+
+
 def _remember_size(tx: Tx, report: JobReport, told: AttemptReport, attempt: Attempt) -> None:
-    """Expected against needed output, for attempts that show a size: whole ones, and cut ones as a bound."""
-    whole = told.status is AttemptStatus.COMPLETE and told.role is not Role.FALLBACK
+    """Expected against needed output, for attempts that show a size: whole ones, and cut ones as a bound.
+
+    A fallback and a repair write only a part, so their lengths say nothing about a whole output.
+    """
+    if told.role in (Role.FALLBACK, Role.REPAIR):
+        return
+    whole = told.status is AttemptStatus.COMPLETE
     cut = told.status is AttemptStatus.SHORT and told.stop_reason is not None
     if report.plan is None or not (whole or cut):
         return
-    attempts.save_calibration(
+    calibration.save(
         tx,
         attempt,
         report.spec,
-        size=report.plan.size,
+        plan=report.plan,
         units=told.units,
         actual_tokens=told.usage.output_tokens,
         censored=cut,

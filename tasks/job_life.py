@@ -1,6 +1,7 @@
 """The life of a job: plan, run the chosen path or both, check, conclude."""
 
 import asyncio
+import logging
 
 from storage.attempts import Attempt
 from storage.engine import UNUSABLE
@@ -14,9 +15,13 @@ from tasks.single_pass import begin_single_pass, ingest_single_pass, submit_sing
 from tasks.step import flow_run_id
 from throughline.domain.job import AttemptStatus, JobId, JobStatus, Path, Role
 from throughline.domain.plan import Plan
+from throughline.domain.policy import Action, Means
 from throughline.domain.report import JobReport
-from throughline.errors import AccessRefused, JobBusy, Retryable, SpendLimitReached, ThroughlineError
+from throughline.errors import AccessRefused, BudgetExceeded, JobBusy, Retryable, SpendLimitReached, ThroughlineError
 from throughline.failpoints import Failpoint, reach
+
+logger = logging.getLogger(__name__)
+_ANSWERED = (JobStatus.DONE, JobStatus.ESCALATED, JobStatus.REJECTED)
 
 
 async def finished(job_id: JobId) -> JobReport:
@@ -32,8 +37,8 @@ async def carry_out(job_id: JobId, *, hold: bool) -> JobReport | None:
     None when the job waits for its batch, which it only does without `hold`.
     """
     async with leasing.held(job_id):
-        if (report := await report_of(job_id)).status is JobStatus.DONE:
-            return report
+        if (report := await report_of(job_id)).status in _ANSWERED:
+            return report  # finished, or a person's to decide
         return await _carry_out(job_id, hold=hold)
 
 
@@ -112,8 +117,26 @@ async def run_path(job_id: JobId, path: Path, role: Role, *, hold: bool, alone: 
                 await check_attempt(attempt.id)
                 attempt = await run_chain(job_id, Role.FALLBACK, continues=attempt.id)
     reach(Failpoint.BEFORE_CHECK)
-    await check_attempt(attempt.id)
+    await made_good(attempt, compared=role is Role.COMPARISON)
     return True
+
+
+async def made_good(attempt: Attempt, *, compared: bool) -> None:
+    """Check the output; if its verdict says so, have it written anew by the chain, or its failing parts, once.
+
+    An output that is only compared stays as it is. A budget that does not cover this leaves it to a person.
+    """
+    may_fall_back = attempt.path is Path.SINGLE_PASS and not compared
+    verdict = await check_attempt(attempt.id, Means(repair=not compared, fall_back=may_fall_back))
+    try:
+        if verdict.action is Action.FALL_BACK:
+            attempt = await run_chain(attempt.job_id, Role.FALLBACK)
+            verdict = await check_attempt(attempt.id, Means(repair=True, fall_back=False))
+        if verdict.action is Action.REPAIR:
+            repaired = await run_chain(attempt.job_id, Role.REPAIR, continues=attempt.id, rewrites=verdict.repairs)
+            await check_attempt(repaired.id)
+    except BudgetExceeded as error:
+        logger.warning("not made good job_id=%s reason=%s", attempt.job_id, error)
 
 
 async def single_pass(job_id: JobId, role: Role, *, hold: bool) -> Attempt | None:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage import jobs
-from storage.engine import reading, transaction
+from storage.engine import Tx, reading, transaction
 from storage.jobs import Job
 from tasks import planning, runtime
+from tasks.saving import read as read_ledger
+from tasks.saving import saved
 from tasks.step import step
-from throughline.domain.job import JobSpec
+from throughline.domain.job import JobId, JobSpec
 from throughline.domain.source import Source
 from throughline.failpoints import Failpoint, reach
 from throughline.sources import SourceSet, read_sources
@@ -57,6 +59,31 @@ async def register(request: Request) -> Job:
         jobs.save_plan(tx, job.id, planned.plan, planned.outline, runtime.now())
     reach(Failpoint.JOB_REGISTERED)
     return job
+
+
+async def register_again(job_id: JobId, spec: JobSpec, *, nonce: str) -> Job:
+    """A new job over the stored sources of an earlier one, whatever became of its files since."""
+    rt = runtime.current()
+    earlier, documents = await read_ledger(lambda tx: (jobs.get(tx, job_id), jobs.documents(tx, job_id)))
+    planned = await planning.plan_sources(spec, documents, left_out=earlier.left_out)
+    request = Request(spec=spec, references=(), nonce=nonce)
+
+    def write(tx: Tx) -> Job:
+        job = jobs.register(
+            tx,
+            key=idempotency_key(request, documents, simulated=rt.simulated),
+            spec=spec,
+            title=earlier.title,
+            documents=documents,
+            left_out=earlier.left_out,
+            simulated=rt.simulated,
+            now=runtime.now(),
+            rerun_of=job_id,
+        )
+        jobs.save_plan(tx, job.id, planned.plan, planned.outline, runtime.now())
+        return job
+
+    return await saved(write)
 
 
 def _with_limits(job: Job, spec: JobSpec) -> Job:

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from throughline.domain.job import Effort
 from throughline.domain.models import DEFAULT_MODEL, Model, find, unlisted
 from throughline.domain.pricing import UnlistedPrice
+from throughline.domain.review import OnExpiry
 from throughline.errors import BadInput
 
 # A root is a directory or the beginning of an address, whose own colons do not separate.
@@ -48,6 +49,9 @@ class Settings(BaseSettings):
     daily_budget_usd: Decimal | None = Field(default=None, gt=0)
     review_usd_per_hour: Decimal = Field(default=Decimal(60), ge=0)
     waiting_usd_per_hour: Decimal = Field(default=Decimal("0.25"), ge=0)
+    risk_of_cut: float = Field(default=0.10, gt=0, lt=1)
+    explore_share: float = Field(default=0.0, ge=0, le=1)
+    explore_daily_usd: Decimal = Field(default=Decimal(0), ge=0)
     batch_poll_s: float = Field(default=60.0, gt=0)
     batch_settle_s: float = Field(default=30.0, ge=0)
     batch_wait: BatchWait = BatchWait.SUSPEND
@@ -55,6 +59,11 @@ class Settings(BaseSettings):
     database_patience_s: float = Field(default=900.0, ge=0)
     partial_save_s: float = Field(default=5.0, ge=0)
     sweep_concurrency: int = Field(default=4, gt=0, le=64)
+    tolerated_error_share: float = Field(default=0.0, ge=0, le=1)
+    repairable_share: float = Field(default=0.3, ge=0, le=1)
+    least_confidence: float = Field(default=0.5, ge=0, le=1)
+    review_expires_h: float = Field(default=0.0, ge=0)
+    review_on_expiry: OnExpiry = OnExpiry.REJECT
     lease_s: float = Field(default=120.0, gt=0)
     chain_concurrency: int = Field(default=4, gt=0, le=64)
     api_tries: int = Field(default=6, gt=0)

@@ -118,6 +118,7 @@ class Machine:
             "ANTHROPIC_BASE_URL": self.simulator.url,
             "THROUGHLINE_DATABASE_URL": self.database_url,
             "THROUGHLINE_BATCH_POLL_S": "0.05",
+            "THROUGHLINE_TOLERATED_ERROR_SHARE": "1",
             "THROUGHLINE_BATCH_SETTLE_S": "0.05",
             "THROUGHLINE_API_FIRST_WAIT_S": "0.01",
         }

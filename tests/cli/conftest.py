@@ -28,6 +28,7 @@ def with_key(warm: Warm, tmp_path: Path, simulator: Simulator) -> Shell:
         "ANTHROPIC_API_KEY": SIMULATED_KEY,
         "ANTHROPIC_BASE_URL": simulator.url,
         "THROUGHLINE_BATCH_POLL_S": "0.01",
+        "THROUGHLINE_TOLERATED_ERROR_SHARE": "1",
         "THROUGHLINE_API_FIRST_WAIT_S": "0",
     }
     return Shell(warm=warm, folder=tmp_path, variables=variables)

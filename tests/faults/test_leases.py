@@ -1,5 +1,6 @@
 """One process at a time works on a job, and who lost it cannot spend for it."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path as FilePath
 
@@ -9,6 +10,7 @@ from storage import leases
 from storage.engine import transaction
 from tasks import leasing, registration, runtime
 from tasks.job_life import finished
+from tasks.sending import enqueue
 from tests.faults.support import Service, book, summary
 from throughline.domain.job import JobStatus, PathChoice
 from throughline.errors import JobBusy
@@ -45,3 +47,15 @@ async def test_a_lease_that_ran_out_is_taken_over(service: Service, tmp_path: Fi
         assert (await finished(job.id)).status is JobStatus.DONE
         with transaction(rt.engine) as tx:
             assert leases.holder(tx, job.id) is None
+
+
+async def test_a_worker_never_claims_again_what_it_holds_though_its_lease_ran_out(
+    service_on_each: Service, tmp_path: FilePath
+):
+    async with service_on_each.opened(lease_s=0.001):
+        job = await registration.register(summary(PathChoice.SINGLE_PASS, book(tmp_path, 3)))
+        await enqueue(job.id)
+        async with leasing.working():
+            assert await leasing.claim(10) == [job.id]
+            await asyncio.sleep(0.01)
+            assert await leasing.claim(10) == []

@@ -42,6 +42,7 @@ def deployed(
         "ANTHROPIC_BASE_URL": simulator.url,
         "THROUGHLINE_DATABASE_URL": sqlite_url,
         "THROUGHLINE_BATCH_POLL_S": "0.01",
+        "THROUGHLINE_TOLERATED_ERROR_SHARE": "1",
         "THROUGHLINE_BATCH_SETTLE_S": "0",
         "THROUGHLINE_API_FIRST_WAIT_S": "0",
     }

@@ -3,13 +3,11 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from storage import attempts
 from storage.engine import Engine, reading, transaction
-from storage.tables import calibration
-from tests.storage.support import NOW, OUTLINE, SIZE, SPEC, begin, begun, intend, register, unit
+from tests.storage.support import NOW, OUTLINE, begin, begun, intend, register, unit
 from throughline.domain.job import AttemptId, AttemptStatus, Kind, Path, Role
 from throughline.domain.ledger import IllegalMove
 from throughline.domain.outline import Outline
@@ -136,28 +134,6 @@ def test_a_finished_attempt_is_not_begun_anew(ledger: Engine):
         attempt = begun(tx)
         attempts.finish(tx, attempt.id, AttemptStatus.FAILED, now=LATER)
         assert begin(tx, attempt.job_id).status is AttemptStatus.FAILED
-
-
-def test_what_an_output_needed_is_measured_once(ledger: Engine):
-    """Measured again, the figures replace the earlier ones."""
-    with transaction(ledger) as tx:
-        attempt = begun(tx)
-        for tokens, censored in ((900, True), (1_200, False)):
-            attempts.save_calibration(
-                tx,
-                attempt,
-                SPEC,
-                size=SIZE,
-                units=3,
-                actual_tokens=tokens,
-                censored=censored,
-                simulated=True,
-                now=NOW,
-            )
-        row = tx.execute(select(calibration)).one()
-    assert (row.actual_tokens, row.censored, row.simulated) == (1_200, False, True)
-    assert (row.kind, row.model, row.depth, row.path) == (SPEC.kind, SPEC.model, SPEC.depth, Path.CHUNKED)
-    assert (row.expected_tokens, row.upper_tokens) == (SIZE.expected_tokens, SIZE.upper_tokens)
 
 
 def test_an_outline_without_units_is_not_a_missing_one(ledger: Engine):

@@ -102,6 +102,8 @@ def test_only_an_end_has_a_time(sqlite_ledger: Engine, status: JobStatus):
     with transaction(sqlite_ledger) as tx:
         if status is not JobStatus.REGISTERED:
             jobs.set_status(tx, job.id, JobStatus.RUNNING, now=NOW)
+        if status is JobStatus.REJECTED:
+            jobs.set_status(tx, job.id, JobStatus.ESCALATED, now=NOW)
         jobs.set_status(tx, job.id, status, reason="because", now=later)
         found = jobs.get(tx, job.id)
     open_ones = {JobStatus.REGISTERED, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.WAITING}

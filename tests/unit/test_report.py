@@ -13,6 +13,7 @@ from throughline.domain.estimates import Case, Policy
 from throughline.domain.job import AttemptId, AttemptStatus, JobId, JobSpec, JobStatus, Kind, Path, PathChoice, Role
 from throughline.domain.models import find
 from throughline.domain.plan import Corpus, Endpoint, Plan
+from throughline.domain.policy import Action, Verdict
 from throughline.domain.pricing import Usage
 from throughline.domain.report import AttemptReport, CitationCounts, JobReport, dollars, plan_json, to_json
 from throughline.domain.routing import make_plan
@@ -48,6 +49,7 @@ ATTEMPT = AttemptReport(
     citations=CitationCounts(verified=8, altered=9, missing=10),
     started_at=START,
     finished_at=START + timedelta(seconds=90),
+    verdict=Verdict(action=Action.PUBLISH),
 )
 JOB = JobReport(
     id=JobId("job"),
@@ -133,6 +135,7 @@ def test_an_attempt_is_told_with_everything_that_it_used():
         "stop_reason": "end_turn",
         "reason": None,
         "citations": {"verified": 8, "altered": 9, "missing": 10},
+        "verdict": {"action": "publish", "reasons": [], "repairs": None},
         "wall_s": 90.0,
     }
 

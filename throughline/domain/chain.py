@@ -13,8 +13,8 @@ chain that died is therefore continued by calling it again: what is written is n
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from throughline.domain.outline import Outline, OutlineUnit
@@ -82,6 +82,8 @@ class ChainState:
     written: frozenset[str]
     closing_written: bool
     past: tuple[PastLink, ...] = ()
+    rewrites: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Parts of a checked output that are written anew, each with what was wrong; `closing` is one of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,14 +128,29 @@ def _units_step(state: ChainState, missing: Sequence[OutlineUnit], limits: PartL
             )
     had_a_turn = {unit_id for past in state.past for unit_id in past.link.unit_ids}
     fresh = [unit for unit in missing if unit.id not in had_a_turn]
+    if state.rewrites:
+        return (*_rewritten(fresh, state.rewrites, limits), *_again(_not_in(missing, fresh), state.past, limits))
     if len(fresh) == len(missing) and not state.written and not state.closing_written:
         parts = list(_packed(fresh, limits))
         if len(parts) == 1:
             return (Link(kind=LinkKind.PART, unit_ids=parts[0], with_closing=True),)
     return (
         *(Link(kind=LinkKind.PART, unit_ids=ids) for ids in _packed(fresh, limits)),
-        *_again([unit for unit in missing if unit.id in had_a_turn], state.past, limits),
+        *_again(_not_in(missing, fresh), state.past, limits),
     )
+
+
+def _not_in(units: Sequence[OutlineUnit], others: Sequence[OutlineUnit]) -> list[OutlineUnit]:
+    return [unit for unit in units if unit not in others]
+
+
+def _rewritten(
+    units: Sequence[OutlineUnit], rewrites: Mapping[str, tuple[str, ...]], limits: PartLimits
+) -> Iterator[Link]:
+    """Links that show what a check found wrong with what was written."""
+    for ids in _packed(units, limits):
+        errors = tuple(f"{unit_id}: {error}" for unit_id in ids for error in rewrites.get(unit_id, ()))
+        yield Link(kind=LinkKind.REPAIR, unit_ids=ids, errors=errors)
 
 
 def _again(units: Sequence[OutlineUnit], past: Sequence[PastLink], limits: PartLimits) -> Iterator[Link]:
@@ -154,7 +171,8 @@ def _closing_step(state: ChainState) -> Step:
     tried = sum(past.link.kind is LinkKind.CLOSING for past in state.past)
     if tried >= _CLOSING_TRIES:
         return Stuck(reason=f"No usable closing after {tried} calls. {_last_error(state.past)}")
-    errors = _errors_of_last([past for past in state.past if past.link.kind is LinkKind.CLOSING])
+    closings = [past for past in state.past if past.link.kind is LinkKind.CLOSING]
+    errors = _errors_of_last(closings) if closings else state.rewrites.get("closing", ())
     return (Link(kind=LinkKind.CLOSING, with_closing=True, errors=errors, generous=tried > 0),)
 
 

@@ -36,15 +36,20 @@ def sides(report: JobReport) -> tuple[Side, ...]:
 
 
 def path_of(attempt: AttemptReport, report: JobReport) -> Path:
-    """The path that an attempt was made for: a fallback chain belongs to the single pass."""
-    return Path.SINGLE_PASS if attempt.role is Role.FALLBACK else attempt.path
+    """The path that an attempt was made for: a fallback chain, and a repair after one, belong to the single pass."""
+    if attempt.role is Role.FALLBACK:
+        return Path.SINGLE_PASS
+    if attempt.role is Role.REPAIR:
+        continued = next(other for other in report.attempts if other.id == attempt.continues_attempt_id)
+        return path_of(continued, report)
+    return attempt.path
 
 
 def published_of(report: JobReport) -> AttemptId | None:
-    """The attempt whose output is complete and belongs to the chosen path, else any complete one."""
+    """The newest attempt whose output is complete and belongs to the chosen path, else any complete one."""
     complete = [attempt for attempt in report.attempts if attempt.status == "complete"]
     chosen = report.plan.chosen if report.plan else None
-    preferred = [attempt for attempt in complete if path_of(attempt, report) is chosen]
+    preferred = [attempt for attempt in reversed(complete) if path_of(attempt, report) is chosen]
     return next((attempt.id for attempt in [*preferred, *complete]), None)
 
 

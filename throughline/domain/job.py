@@ -4,6 +4,7 @@
 pydantic model; everything behind it uses frozen dataclasses.
 """
 
+import operator
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, NewType
@@ -71,10 +72,11 @@ class Role(StrEnum):
     PRIMARY = "primary"
     FALLBACK = "fallback"
     COMPARISON = "comparison"
+    REPAIR = "repair"
 
 
 class JobStatus(StrEnum):
-    """Where a job stands. The last five are ends; `throughline.domain.ledger` has the moves between them."""
+    """Where a job stands. The last six are ends; `throughline.domain.ledger` has the moves between them."""
 
     REGISTERED = "registered"
     QUEUED = "queued"
@@ -82,6 +84,7 @@ class JobStatus(StrEnum):
     WAITING = "waiting"
     DONE = "done"
     ESCALATED = "escalated"
+    REJECTED = "rejected"
     FAILED = "failed"
     BUDGET = "budget"
     CANCELLED = "cancelled"
@@ -103,7 +106,8 @@ class AttemptStatus(StrEnum):
 class JobSpec(BaseModel):
     """Everything that decides what a job writes and what it may cost.
 
-    Sources are not part of it: they are stored by content and belong to the job by reference.
+    Sources are not part of it: they are stored by content and belong to the job by reference. A `sensitive` job
+    is sent over one path only, unless both are asked for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -118,3 +122,5 @@ class JobSpec(BaseModel):
     budget_usd: Annotated[Decimal, Field(gt=0)] | None = None
     deadline_s: Annotated[int, Field(gt=0)] | None = None
     review: ReviewMode = ReviewMode.AUTO
+    # Never written where it is false, so that a job registered before there was such a mark is still the same job.
+    sensitive: bool = Field(default=False, exclude_if=operator.not_)

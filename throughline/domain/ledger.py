@@ -23,9 +23,11 @@ still comes. `recorded` means usage, cost and every complete unit are in the led
                               ├──────────┴───────────┘ (its batch is ingested, or its process died)
                               └── escalated | failed | budget | cancelled   (ends from which a person goes on)
                                          │
-                                         └──> done (the one end that stays)
+                                         └──> done, rejected (the ends that stay)
 
-A job may be cancelled from every state but `done`. What was paid for it is still ingested.
+An escalated job waits for a person, who publishes it (`done`) or rejects it.
+
+A job may be cancelled from every state but those that stay. What was paid for it is still ingested.
 """
 
 from collections.abc import Mapping
@@ -96,8 +98,10 @@ JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
     ),
     JobStatus.RUNNING: _ENDS | {JobStatus.WAITING, JobStatus.QUEUED, JobStatus.DONE},
     JobStatus.WAITING: _TAKEN_UP | {JobStatus.CANCELLED, JobStatus.FAILED},
-    **{end: _TAKEN_UP | {JobStatus.CANCELLED} for end in _ENDS},
+    JobStatus.ESCALATED: _TAKEN_UP | {JobStatus.DONE, JobStatus.REJECTED, JobStatus.CANCELLED},
+    **{end: _TAKEN_UP | {JobStatus.CANCELLED} for end in _ENDS - {JobStatus.ESCALATED}},
     JobStatus.DONE: frozenset(),
+    JobStatus.REJECTED: frozenset(),
 }
 
 

@@ -51,8 +51,7 @@ class Packer(Generic[T]):
     def rest(self) -> Iterator[list[T]]:
         """The batches that are not full, short classes first; the packer is empty afterwards."""
         for number in sorted(self._bins):
-            if items := self._bins.pop(number).items:
-                yield items
+            yield self._bins.pop(number).items
 
 
 def size_class(expected_output_tokens: int) -> int:

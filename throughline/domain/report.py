@@ -6,9 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from throughline.domain import policy
 from throughline.domain.job import AttemptId, AttemptStatus, JobId, JobSpec, JobStatus, Path, Role
 from throughline.domain.plan import Plan
 from throughline.domain.plan import to_json as plan_to_json
+from throughline.domain.policy import Verdict
 from throughline.domain.pricing import Usage
 
 
@@ -56,6 +58,7 @@ class AttemptReport:
     citations: CitationCounts
     started_at: datetime
     finished_at: datetime | None
+    verdict: Verdict | None = None
 
     @property
     def wall_s(self) -> float | None:
@@ -153,5 +156,6 @@ def _attempt_json(attempt: AttemptReport) -> Mapping[str, Any]:
             "altered": attempt.citations.altered,
             "missing": attempt.citations.missing,
         },
+        "verdict": None if attempt.verdict is None else policy.to_json(attempt.verdict),
         "wall_s": attempt.wall_s,
     }

@@ -1,0 +1,84 @@
+"""The gate's commands: decide on a job that stopped for a person."""
+
+import asyncio
+import getpass
+import json
+from typing import Any
+
+import click
+
+from storage import reviews
+from tasks import runtime
+from tasks.conclusion import report_of
+from tasks.deciding import decide as carry_out_decision
+from tasks.saving import read
+from throughline.cli.commands import cli
+from throughline.cli.request import find, one_of, opened
+from throughline.domain.job import AttemptId, Path
+from throughline.domain.report import to_json
+from throughline.domain.review import Choice, Decision, Origin
+
+
+@cli.command()
+@click.argument("job")
+@click.argument("choice", type=one_of(Choice))
+@click.option("--reason", default="", help="Why; it stays with the job.")
+@click.option("--reviewer", help="Who decides; your login name by default.")
+@click.option("--minutes", type=click.FloatRange(min=0), help="Minutes of reading, if the review page did not count.")
+@click.option("--attempt", help="approve: the attempt whose output is published.")
+@click.option("--path", type=one_of(Path), help="rerun: by this path; the other one by default.")
+@click.option("--simulate", is_flag=True, help="For a job that was begun with --simulate.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def decide(**typed: Any) -> int:  # Any: click passes options by name
+    """Decide on an escalated JOB: approve its output, reject it, or run it again."""
+    return asyncio.run(_decide(**typed))
+
+
+async def _decide(*, job: str, simulate: bool, as_json: bool, **typed: Any) -> int:
+    async with opened(simulate=simulate) as rt:
+        job_id = await find(rt, job)
+        again = await carry_out_decision(job_id, _decision(**typed))
+        report = await report_of(job_id)
+        if as_json:
+            click.echo(json.dumps(to_json(report) | {"rerun_as": again}))
+        else:
+            click.echo(f"Job {job_id} is {report.status}.")
+            if again is not None:
+                click.echo(f"It is queued again as job {again}. Run it now with: throughline resume {again}")
+    return 0
+
+
+def _decision(
+    *, choice: str, reason: str, reviewer: str | None, minutes: float | None, attempt: str | None, path: str | None
+) -> Decision:
+    return Decision(
+        choice=Choice(choice),
+        reviewer=reviewer or getpass.getuser(),
+        reason=reason,
+        minutes=minutes,
+        attempt_id=None if attempt is None else AttemptId(attempt),
+        path=None if path is None else Path(path),
+        came_from=Origin.COMMAND,
+    )
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def inbox(as_json: bool) -> int:
+    """List the jobs that wait for a person's decision, the oldest first."""
+    return asyncio.run(_inbox(as_json=as_json))
+
+
+async def _inbox(*, as_json: bool) -> int:
+    async with opened():
+        waiting = await read(reviews.waiting)
+        rows = [(await report_of(review.job_id), review) for review in waiting]
+    if as_json:
+        told = [to_json(report) | {"requested_at": review.requested_at.isoformat()} for report, review in rows]
+        click.echo(json.dumps({"jobs": told}))
+    elif not rows:
+        click.echo("Nothing waits for a decision.")
+    for report, review in rows if not as_json else ():
+        hours = (runtime.now() - review.requested_at).total_seconds() / 3600
+        click.echo(f"{report.id}  {hours:6.1f} h  ${report.cost_usd:.4f}  {report.title}: {report.reason}")
+    return 0
