@@ -183,7 +183,17 @@ def _quote_of(raw: str) -> str:
     """A verbatim piece on one line: the whole sentence if it can be, else its longest line."""
     if "\n" not in raw:
         return _cut_at_word(raw)
-    return _cut_at_word(max((line.strip() for line in raw.split("\n")), key=len))
+    return _cut_at_word(max(_whole_words(raw.split("\n")), key=len))
+
+
+def _whole_words(lines: list[str]) -> Iterator[str]:
+    """The lines without the halves of a word that is divided between two: "non-" left out is another meaning."""
+    divided = False
+    for line in lines:
+        stripped = line.strip()
+        whole = stripped.partition(" ")[2] if divided else stripped
+        divided = stripped.endswith("-")
+        yield whole.rpartition(" ")[0] if divided else whole
 
 
 def _cut_at_word(raw: str) -> str:

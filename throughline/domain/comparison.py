@@ -60,7 +60,7 @@ def _side(path: Path, attempts: Sequence[AttemptReport]) -> Side:
         path=path,
         status=last.status,
         attempts=len(attempts),
-        units=sum(attempt.units for attempt in attempts),
+        units=sum(attempt.units for attempt in attempts if attempt.role is not Role.REPAIR),  # it replaces units
         units_wanted=next((a.units_wanted for a in attempts if a.units_wanted is not None), None),
         calls=sum(attempt.calls for attempt in attempts),
         input_tokens=sum(attempt.usage.prompt_tokens for attempt in attempts),
