@@ -42,8 +42,8 @@ check: $(VENV)/installed  ## Format, lint, types, imports, migrations, domain co
 	$(BIN)/python -m pytest -q tests/storage/test_migrations.py
 	$(MAKE) coverage
 
-coverage: $(VENV)/installed  ## Branch coverage of the domain by the unit tests: 100 %
-	$(BIN)/coverage run -m pytest -q tests/unit
+coverage: $(VENV)/installed  ## Branch coverage of the domain: 100 %
+	$(BIN)/coverage run -m pytest -q tests/unit tests/sources tests/checks
 	$(BIN)/coverage report
 
 benchmark: $(VENV)/installed  ## Measure the overhead beside the raw SDK

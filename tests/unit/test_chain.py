@@ -421,3 +421,44 @@ def test_a_chain_that_died_goes_on_with_exactly_what_is_missing(
     step = next_links(ChainState(outline=planned, written=written, closing_written=True), limits)
     links = step if isinstance(step, tuple) else ()
     assert {unit_id for link in links for unit_id in link.unit_ids} == set(planned.unit_ids) - written
+
+
+# A checked output is made good.
+
+
+def remaking(*written: str, closing_written: bool = True, **rewrites: tuple[str, ...]) -> ChainState:
+    """A chain that writes some parts of a finished output anew."""
+    return ChainState(
+        outline=outline("a", "b", "c"),
+        written=frozenset(written),
+        closing_written=closing_written,
+        rewrites=rewrites,
+    )
+
+
+def test_parts_that_a_check_found_wrong_are_asked_for_with_what_was_wrong():
+    links = next_links(remaking("a", b=("a quote is missing",), c=("it stops in a sentence",)), THREE)
+    assert links == (
+        Link(
+            kind=LinkKind.REPAIR,
+            unit_ids=("b", "c"),
+            errors=("b: a quote is missing", "c: it stops in a sentence"),
+        ),
+    )
+
+
+def test_a_closing_that_a_check_found_wrong_is_written_anew_with_what_was_wrong():
+    links = next_links(remaking("a", "b", "c", closing_written=False, closing=("no such figure",)), THREE)
+    assert links == (Link(kind=LinkKind.CLOSING, with_closing=True, errors=("no such figure",)),)
+
+
+def test_a_part_whose_new_version_is_unusable_is_asked_for_once_more():
+    again = part("b", kind=LinkKind.REPAIR)
+    first = ChainState(
+        outline=outline("a", "b"),
+        written=frozenset({"a"}),
+        closing_written=True,
+        past=(ended(again, errors=("b: body: too short",)),),
+        rewrites={"b": ("a quote is missing",)},
+    )
+    assert next_links(first, THREE) == (Link(kind=LinkKind.REPAIR, unit_ids=("b",), errors=("b: body: too short",)),)

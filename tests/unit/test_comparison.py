@@ -50,13 +50,13 @@ def attempt(
         "wasted_tokens": 3,
         "cost_usd": Decimal("0.5"),
         "citations": CitationCounts(verified=4, altered=1, missing=2),
+        "continues_attempt_id": None,
     }
     return AttemptReport(
         id=AttemptId(name),
         path=path,
         role=role,
         status=status,
-        continues_attempt_id=None,
         lost_calls=0,
         lost_at_most_usd=Decimal(0),
         open_calls=0,
@@ -156,3 +156,23 @@ SINGLE, CHAIN = attempt("single"), attempt("chain", Path.CHUNKED, Role.COMPARISO
 )
 def test_what_is_published_is_complete_and_of_the_chosen_path_if_possible(of: JobReport, published: str | None):
     assert published_of(of) == published
+
+
+@pytest.mark.parametrize("repaired", [CUT, FALLBACK, COMPARISON], ids=["single pass", "fallback", "comparison"])
+def test_a_repair_belongs_to_the_path_that_it_makes_good(repaired: AttemptReport):
+    repair = attempt("repair", Path.CHUNKED, Role.REPAIR, continues_attempt_id=repaired.id)
+    report = job(repaired, repair)
+    assert path_of(repair, report) is path_of(repaired, report)
+
+
+def test_the_units_of_a_repair_replace_others_and_are_not_counted_as_more():
+    whole = attempt("whole")
+    repair = attempt("repair", Path.CHUNKED, Role.REPAIR, units=1, continues_attempt_id=whole.id)
+    (side,) = sides(job(whole, repair))
+    assert (side.units, side.cost_usd) == (2, Decimal(1))
+
+
+def test_of_two_complete_outputs_of_the_chosen_path_the_newer_is_published():
+    whole = attempt("whole")
+    repair = attempt("repair", Path.CHUNKED, Role.REPAIR, continues_attempt_id=whole.id)
+    assert published_of(job(whole, repair)) == "repair"

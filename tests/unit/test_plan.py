@@ -73,6 +73,20 @@ def test_a_plan_comes_back_from_json_as_it_was():
     assert from_json(json.loads(json.dumps(to_json(PLAN)))) == PLAN
 
 
+def test_a_plan_of_before_anything_was_learned_still_loads():
+    """Fields that came later have their defaults."""
+    data = json.loads(json.dumps(to_json(PLAN)))
+    for later in ("relative_gap", "exploration", "exploration_usd"):
+        del data[later]
+    for later in ("prior", "forecast"):
+        del data["size"][later]
+    for path in Path:
+        del data[path]["upper_output_tokens"]
+    old = from_json(data)
+    assert old == PLAN
+    assert old.learned_until is None
+
+
 @settings(max_examples=30)
 @given(st.decimals(min_value=0, max_value=10**6, places=12), st.floats(0, 1e6), st.floats(0, 1))
 def test_figures_come_back_to_the_last_digit(usd: Decimal, hours: float, chance: float):

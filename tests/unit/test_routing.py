@@ -1,8 +1,9 @@
 """The plan of a job: what stands against each path, what each costs in all, and why one was chosen."""
 
+import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
@@ -10,11 +11,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from throughline.domain.estimates import Case, Policy, outline_max_tokens, part_limits, part_max_tokens, planned_units
+from throughline.domain.estimates import (
+    Case,
+    Policy,
+    Recent,
+    outline_max_tokens,
+    part_limits,
+    part_max_tokens,
+    planned_units,
+)
 from throughline.domain.job import Depth, Effort, JobSpec, Kind, Path, PathChoice, ReviewMode
+from throughline.domain.learning.exploration import ExplorationRules
+from throughline.domain.learning.observations import Observation, Profile
+from throughline.domain.learning.sizes import SizeLearner
 from throughline.domain.models import MODELS, find, unlisted
-from throughline.domain.plan import Corpus, Endpoint, PathEstimate, Plan
+from throughline.domain.plan import Corpus, Endpoint, PathEstimate, Plan, from_json, to_json
 from throughline.domain.pricing import UnlistedPrice
+from throughline.domain.prompts import PROMPT_VERSION
 from throughline.domain.routing import make_plan
 from throughline.domain.sizing import thinking_share
 from throughline.domain.tokens import TokenCount
@@ -457,3 +470,104 @@ def test_both_paths_need_a_budget_for_both():
         BudgetExceeded, match=r"^Both paths together are expected to cost \$\d+\.\d{4}, the budget is \$5"
     ):
         make_plan(case(**LARGE, path=PathChoice.BOTH, budget_usd=Decimal(5)))
+
+
+def observed(of: Case, factor: float, count: int = 40) -> SizeLearner:
+    """A learner of so many outputs like this one, that many times as long as structure says."""
+    size = make_plan(of).size
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    learner = SizeLearner()
+    for number in range(count):
+        profile = Profile(
+            kind=of.spec.kind,
+            model=of.spec.model,
+            depth=of.spec.depth,
+            path=Path.SINGLE_PASS if number % 2 else Path.CHUNKED,
+            prompt_version=PROMPT_VERSION,
+            prior_tokens=size.expected_tokens,
+            worst_tokens=size.upper_tokens,
+            log_spread=size.log_spread,
+            source_tokens=of.corpus.tokens.expected,
+        )
+        tokens = round(size.expected_tokens * factor * (1 + (number % 9 - 4) / 100))
+        learner.add(Observation(at=at + timedelta(days=number), profile=profile, actual_tokens=tokens))
+    return learner
+
+
+def test_a_plan_sizes_by_what_finished_attempts_showed():
+    of = case(**LARGE)
+    plan = make_plan(replace(of, learner=observed(of, 0.5)))
+    assert plan.size.basis == "learned from 40 finished attempts"
+    assert plan.size.expected_tokens == pytest.approx(make_plan(of).size.expected_tokens / 2, rel=0.05)
+    assert plan.single_pass.output_tokens == plan.size.expected_tokens
+    assert plan.single_pass.upper_output_tokens == plan.size.upper_tokens
+    assert plan.learned_until == datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=39)
+    assert from_json(json.loads(json.dumps(to_json(plan)))) == plan
+
+
+def test_a_learner_without_attempts_changes_no_number():
+    of = case(**LARGE)
+    assert make_plan(replace(of, learner=SizeLearner())) == make_plan(of)
+
+
+def test_what_was_learned_lets_a_single_pass_fit_that_structure_would_not():
+    of = case(units=250, tokens=300_000)
+    assert not make_plan(of).single_pass.feasible
+    assert make_plan(replace(of, learner=observed(of, 0.6))).single_pass.feasible
+
+
+def test_a_team_that_bears_more_risk_sends_a_larger_single_pass():
+    of = case(units=250, tokens=300_000)
+    chance = make_plan(of).single_pass.truncation_chance
+    bold, timid = (replace(POLICY, risk_of_cut=chance + step) for step in (0.01, -0.01))
+    assert make_plan(replace(of, policy=bold)).single_pass.feasible
+    assert not make_plan(replace(of, policy=timid)).single_pass.feasible
+    assert make_plan(replace(of, policy=bold)).assumptions["risk_of_cut"] == str(bold.risk_of_cut)
+
+
+ALWAYS = Recent(
+    rules=ExplorationRules(share=1.0, daily_budget_usd=Decimal(100)), usual_interest=None, spent_today_usd=Decimal(0)
+)
+
+
+def test_a_drawn_job_runs_both_paths_and_says_why():
+    plan = make_plan(replace(case(**LARGE), recent=ALWAYS, identity="this job"))
+    assert (plan.chosen, plan.run_both) == (Path.SINGLE_PASS, True)
+    assert plan.reasons[-1] == (
+        f"chunked runs too, to learn from it, for at most ${plan.chunked.worst_usd:.4f} (drawn, with probability 100.0%)"
+    )
+    assert plan.exploration_usd == plan.chunked.worst_usd
+    assert from_json(json.loads(json.dumps(to_json(plan)))) == plan
+
+
+@pytest.mark.parametrize(
+    ("of", "recent", "reason"),
+    [
+        pytest.param(case(**LARGE, sensitive=True), ALWAYS, "the job is marked sensitive", id="sensitive"),
+        pytest.param(case(model="claude-haiku-4-5"), ALWAYS, "only one path is possible", id="one path"),
+        pytest.param(
+            case(**LARGE, budget_usd=Decimal(5)), ALWAYS, "only one path is possible", id="a budget for one path"
+        ),
+        pytest.param(
+            case(**LARGE),
+            replace(ALWAYS, usual_interest=0.5, rules=ExplorationRules(share=0.0, daily_budget_usd=Decimal(100))),
+            "not drawn, with probability 0.0%",
+            id="not drawn",
+        ),
+    ],
+)
+def test_a_job_that_is_not_drawn_runs_one_path_and_keeps_the_reason(of: Case, recent: Recent, reason: str):
+    plan = make_plan(replace(of, recent=recent))
+    assert plan.exploration is not None
+    assert (plan.run_both, plan.exploration.reason, plan.exploration_usd) == (False, reason, 0)
+    assert plan.reasons == make_plan(of).reasons
+
+
+@pytest.mark.parametrize("choice", [PathChoice.SINGLE_PASS, PathChoice.CHUNKED, PathChoice.BOTH])
+def test_nothing_is_explored_where_a_path_was_asked_for(choice: PathChoice):
+    assert make_plan(replace(case(**LARGE, path=choice), recent=ALWAYS)).exploration is None
+
+
+def test_only_two_possible_paths_have_a_gap():
+    assert make_plan(case(model="claude-haiku-4-5")).relative_gap is None
+    assert 0 < (make_plan(case(**LARGE)).relative_gap or 0) < 1

@@ -12,7 +12,7 @@ from throughline.domain.job import Kind
 from throughline.domain.outline import Outline, OutlineUnit
 from throughline.domain.pricing import Usage
 from throughline.domain.salvage import read_answer
-from throughline.domain.settlement import Settlement, Wanted, planned_outline, settle
+from throughline.domain.settlement import Settlement, Wanted, planned_outline, settle, settle_partial
 
 OUTLINE = Outline(units=tuple(OutlineUnit(id=f"u{number:03d}", heading=f"H{number}") for number in range(1, 5)))
 CLOSING = {"overview": "Overview.", "key_points": ["One."]}
@@ -183,3 +183,23 @@ def test_only_asked_units_count_and_waste_stays_within_the_visible_tokens(
     assert set(settlement.delivered) <= asked & set(came)
     assert len(set(settlement.delivered)) == len(settlement.delivered)
     assert 0 <= settlement.wasted_tokens <= 1_000
+
+
+def test_the_beginning_of_an_answer_counts_with_its_complete_units():
+    text = answer(unit("u001"), unit("u002"), unit("u009"))
+    cut = text[: text.index("u009") + 40]
+    assert [each.unit_id for each in settle_partial(cut, Kind.SUMMARY, wanted("u001", "u002", "u009"))] == [
+        "u001",
+        "u002",
+    ]
+
+
+def test_of_a_beginning_only_what_was_asked_for_counts():
+    text = answer(unit("u001"), unit("u002"))
+    assert [each.unit_id for each in settle_partial(text, Kind.SUMMARY, wanted("u002"))] == ["u002"]
+
+
+def test_the_beginning_of_an_answer_that_plans_its_own_outline_counts_only_as_a_whole():
+    text = answer(unit("u001"), outline=("u001",))
+    nothing_known = Wanted(outline=None, unit_ids=frozenset(), closing=True)
+    assert settle_partial(text, Kind.SUMMARY, nothing_known) == ()

@@ -1,15 +1,20 @@
 """An output's size follows from the units it is asked to have, as a distribution with a 90 % bound."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from throughline.domain.job import Depth, Effort, Kind
+from throughline.domain.learning.observations import Observation, Profile
+from throughline.domain.learning.sizes import SizeLearner
 from throughline.domain.models import MODELS, Model, Thinking, find
 from throughline.domain.sizing import (
     NORMS,
     OutputSize,
     closing_tokens,
+    learned,
     size_output,
     thinking_share,
     tokens_per_unit,
@@ -24,6 +29,32 @@ units = st.integers(0, 2_000)
 
 def sized(count: int, *, model: Model = NEW, kind: Kind = Kind.SUMMARY, effort: Effort = Effort.MEDIUM) -> OutputSize:
     return size_output(kind=kind, depth=Depth.STANDARD, model=model, effort=effort, units=count)
+
+
+def profile(size: OutputSize) -> Profile:
+    prior = size.structural
+    return Profile(
+        kind="summary",
+        model=NEW.id,
+        depth="standard",
+        path="chunked",
+        prompt_version="1",
+        prior_tokens=prior.tokens,
+        worst_tokens=prior.worst_tokens,
+        log_spread=prior.log_spread,
+        source_tokens=9_000,
+    )
+
+
+def after(*finished: tuple[float, int]) -> OutputSize:
+    """The size of ten units after so many outputs that were so many times what structure says, give or take."""
+    own = profile(sized(10))
+    learner = SizeLearner()
+    for factor, count in finished:
+        for number in range(count):
+            tokens = round(own.prior_tokens * factor * (1 + (number % 7 - 3) / 50))
+            learner.add(Observation(at=datetime(2026, 11, 1, tzinfo=UTC), profile=own, actual_tokens=tokens))
+    return learned(sized(10), learner.forecast(own))
 
 
 def test_every_kind_and_depth_has_a_norm():
@@ -110,6 +141,47 @@ def test_a_size_without_spread_exceeds_a_cap_or_does_not(cap: int, chance: float
         units=1, expected_tokens=100, upper_tokens=100, thinking_tokens=0, log_spread=0.0, basis="a known length"
     )
     assert fixed.probability_over(cap) == chance
+
+
+@pytest.mark.parametrize("chance", [0.01, 0.05, 0.2, 0.5])
+def test_a_bound_of_another_chance_is_read_off_the_distribution(chance: float):
+    size = sized(100)
+    assert size.probability_over(size.bound(chance)) == pytest.approx(chance, abs=0.001)
+
+
+def test_a_bound_grows_as_the_chance_of_more_shrinks():
+    for size in (sized(10), after((1.5, 30))):
+        bounds = [size.bound(chance) for chance in (0.5, 0.2, 0.1, 0.05, 0.01)]
+        assert bounds == sorted(bounds)
+        assert size.bound(0.1) == size.upper_tokens
+
+
+def test_without_finished_attempts_a_size_stays_what_structure_says():
+    assert learned(sized(10), SizeLearner().forecast(profile(sized(10)))) == sized(10)
+
+
+def test_a_learned_size_is_corrected_and_keeps_its_prior():
+    size = after((1.5, 30))
+    assert size.expected_tokens == pytest.approx(1.5 * sized(10).expected_tokens, rel=0.05)
+    assert size.thinking_tokens / size.expected_tokens == pytest.approx(0.15 / 1.15, abs=0.001)
+    assert size.basis == "learned from 30 finished attempts"
+    assert size.lower_tokens is not None
+    assert size.lower_tokens <= size.expected_tokens <= size.upper_tokens
+    assert size.structural == sized(10).structural
+    assert learned(size, SizeLearner().forecast(profile(size))).prior == size.prior
+
+
+def test_a_few_finished_attempts_make_no_bound():
+    size = after((1.1, 5))
+    assert size.lower_tokens is None
+    assert size.upper_tokens >= sized(10).upper_tokens
+    assert size.basis == "no bound yet (5 finished attempts): structural worst case"
+
+
+def test_a_learned_size_is_as_likely_to_exceed_a_cap_as_its_forecast_says():
+    size = after((1.5, 30))
+    assert size.forecast is not None
+    assert size.probability_over(12_000) == size.forecast.probability_over(12_000)
 
 
 def test_the_size_says_what_it_rests_on():

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.sources.support import git, names, pdf, read, reasons, refusal, write
+from tests.sources.support import git, names, pdf, read, reasons, refusal, write
 from throughline.domain.job import Kind
 from throughline.sources import SourceSet
 

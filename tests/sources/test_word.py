@@ -10,7 +10,7 @@ import pytest
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 
-from tests.unit.sources.support import read, refusal, write
+from tests.sources.support import read, refusal, write
 from throughline.domain.source import Format
 from throughline.domain.structure import sections
 from throughline.sources.extraction.answer import Refused, Text

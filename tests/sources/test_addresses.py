@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import fsspec
 import pytest
 
-from tests.unit.sources.support import names, pdf, read, refusal, write
+from tests.sources.support import names, pdf, read, refusal, write
 from throughline.domain.source import Format
 
 PAGE = "# Guide\n\nThe harbour opens at six.\n"

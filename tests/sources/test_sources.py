@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.sources.support import names, read, reasons, refusal, write
+from tests.sources.support import names, read, reasons, refusal, write
 from throughline.domain.job import Kind
 from throughline.domain.source import Format
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfWriter
 
-from tests.unit.sources.support import names, pdf, read, reasons, refusal, write
+from tests.sources.support import names, pdf, read, reasons, refusal, write
 from throughline.domain.citations import CitationStatus, check_citations
 from throughline.domain.job import Kind
 from throughline.domain.output import Citation

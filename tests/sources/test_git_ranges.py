@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.sources.support import git, names, read, reasons, refusal, write
+from tests.sources.support import git, names, read, reasons, refusal, write
 from throughline.domain.code import diff_files
 from throughline.domain.job import Kind
 from throughline.domain.source import Format
