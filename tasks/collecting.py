@@ -8,7 +8,7 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
-from storage import jobs, leases, queue
+from storage import attempts, calls, jobs, leases, queue
 from storage.batches import Batch
 from storage.engine import Tx
 from tasks import batches, runtime
@@ -175,5 +175,7 @@ async def cancel_job(job_id: JobId) -> None:
     def write(tx: Tx) -> None:
         jobs.set_status(tx, job_id, JobStatus.CANCELLED, reason="cancelled by a person", now=runtime.now())
         leases.take_away(tx, job_id)
+        for attempt in attempts.of_job(tx, job_id):
+            calls.lose(tx, attempt.id)  # what is still streamed to a live worker is recorded when it arrives
 
     await saved(write)

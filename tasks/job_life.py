@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from storage import attempts
 from storage.attempts import Attempt
 from storage.engine import UNUSABLE
 from tasks import leasing
@@ -11,6 +12,7 @@ from tasks.chain import run_chain
 from tasks.checking import check_attempt
 from tasks.conclusion import conclude, fail, put_aside, put_back, report_of, require_same_world, start
 from tasks.planning import load_plan
+from tasks.saving import read
 from tasks.single_pass import begin_single_pass, ingest_single_pass, submit_single_pass, wait_for_batch
 from tasks.step import flow_run_id
 from throughline.domain.job import AttemptStatus, JobId, JobStatus, Path, Role
@@ -113,20 +115,26 @@ async def run_path(job_id: JobId, path: Path, role: Role, *, hold: bool, alone: 
             attempt = await single_pass(job_id, role, hold=hold)
             if attempt is None:
                 return False
-            if attempt.status is AttemptStatus.SHORT or (alone and attempt.status is AttemptStatus.FAILED):
+            if attempt.status is not AttemptStatus.COMPLETE and (alone or await has_units(attempt)):
                 await check_attempt(attempt.id)
                 attempt = await run_chain(job_id, Role.FALLBACK, continues=attempt.id)
     reach(Failpoint.BEFORE_CHECK)
-    await made_good(attempt, compared=role is Role.COMPARISON)
+    await made_good(attempt, compared=role is Role.COMPARISON, alone=alone)
     return True
 
 
-async def made_good(attempt: Attempt, *, compared: bool) -> None:
+async def has_units(attempt: Attempt) -> bool:
+    """Whether the attempt itself wrote anything that counts."""
+    return bool(await read(lambda tx: attempts.unit_ids(tx, attempt.id)))
+
+
+async def made_good(attempt: Attempt, *, compared: bool, alone: bool) -> None:
     """Check the output; if its verdict says so, have it written anew by the chain, or its failing parts, once.
 
-    An output that is only compared stays as it is. A budget that does not cover this leaves it to a person.
+    An output that is only compared stays as it is, and where a chain writes everything beside it, its output is
+    the one to fall back to. A budget that does not cover this leaves it to a person.
     """
-    may_fall_back = attempt.path is Path.SINGLE_PASS and not compared
+    may_fall_back = attempt.path is Path.SINGLE_PASS and alone and not compared
     verdict = await check_attempt(attempt.id, Means(repair=not compared, fall_back=may_fall_back))
     try:
         if verdict.action is Action.FALL_BACK:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 # Before anything imports Prefect, which reads its settings once. The real key is set aside for tests/contract.
 _PREFECT_HOME = tempfile.mkdtemp(prefix="throughline-prefect-")
 _REAL_API_KEY = os.environ.pop("ANTHROPIC_API_KEY", None)
+_CHAOS_SEED = "THROUGHLINE_CHAOS_SEED"  # says which chaos to repeat, and is no setting of the product
 for _name in [name for name in os.environ if name.startswith(("ANTHROPIC_", "PREFECT_", "THROUGHLINE_"))]:
-    del os.environ[_name]
+    if _name != _CHAOS_SEED:
+        del os.environ[_name]
 os.environ |= {
     "PREFECT_HOME": _PREFECT_HOME,
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
