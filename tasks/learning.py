@@ -1,45 +1,75 @@
-"""What the ledger has taught so far, read for a plan: the learner of sizes, and what exploration follows from."""
+"""What the ledger has taught so far: the learner of sizes, what exploration follows from, and how good it all was."""
 
+import asyncio
+from datetime import datetime
+from functools import partial
 from statistics import fmean
 
-from storage import calibration
+from storage import calibration, reports, reviews
 from storage.engine import Tx
 from tasks import runtime
+from tasks.saving import read
 from throughline.domain.estimates import Recent
+from throughline.domain.job import JobId
+from throughline.domain.learning.calibration import Calibration, Concluded
+from throughline.domain.learning.calibration import calibration as calibration_of
 from throughline.domain.learning.exploration import ExplorationRules, interest
 from throughline.domain.learning.sizes import SizeLearner
 
-_NOTHING_KNOWN = 1.0  # the usual interest before any plan: as if every decision were a tie
-_fitted: dict[tuple[str, bool], tuple[object, SizeLearner]] = {}
+_Newest = tuple[datetime, str] | None
+_fitted: dict[tuple[str, bool], tuple[_Newest, SizeLearner]] = {}
 
 
-def learner(tx: Tx) -> SizeLearner:
+async def learner() -> SizeLearner:
     """The learner of all attempts that are known now; kept by this process until there is another one.
 
     It is fitted anew then, not continued: over the same observations any process gives the same numbers.
     """
     rt = runtime.current()
     place = (str(rt.engine.url), rt.simulated)
-    newest = calibration.newest(tx, simulated=rt.simulated)
+    newest = await read(lambda tx: calibration.newest(tx, simulated=rt.simulated))
     if (kept := _fitted.get(place)) is not None and kept[0] == newest:
         return kept[1]
-    fitted = SizeLearner(calibration.recent_observations(tx, simulated=rt.simulated))
+    until = None if newest is None else newest[0]
+    observations = await read(lambda tx: calibration.recent_observations(tx, simulated=rt.simulated, until=until))
+    fitted = await asyncio.to_thread(SizeLearner, observations)  # up to a second, in which leases are renewed
     _fitted[place] = (newest, fitted)
     return fitted
 
 
-def recent(tx: Tx) -> Recent | None:
-    """What exploration follows from; None while no share of the jobs is to run both paths.
+def forget() -> None:
+    """Drop what this process keeps: the next plan reads and fits anew."""
+    _fitted.clear()
 
-    Plans that are made at the same moment do not see each other's reservations.
-    """
+
+async def recent() -> Recent | None:
+    """What exploration follows from; None while no share of the jobs is to run both paths."""
+    return await read(_recent) if runtime.current().settings.explore_share else None
+
+
+def _recent(tx: Tx) -> Recent:
+    """Plans that are made at the same moment do not see each other's reservations."""
     rt = runtime.current()
-    if rt.settings.explore_share == 0:
-        return None
     gaps = calibration.recent_gaps(tx, simulated=rt.simulated)
     midnight = runtime.now().replace(hour=0, minute=0, second=0, microsecond=0)
     return Recent(
         rules=ExplorationRules(share=rt.settings.explore_share, daily_budget_usd=rt.settings.explore_daily_usd),
-        usual_interest=fmean(interest(gap) for gap in gaps) if gaps else _NOTHING_KNOWN,
+        usual_interest=fmean(interest(gap) for gap in gaps) if gaps else None,
         spent_today_usd=calibration.explored_usd(tx, midnight, simulated=rt.simulated),
     )
+
+
+async def calibrated(*, simulated: bool, limit: int) -> Calibration | None:
+    """The report on the newest attempts and jobs of one world; None where nothing has finished."""
+    observations = await read(lambda tx: calibration.recent_observations(tx, simulated=simulated, limit=limit))
+    if not observations:
+        return None
+    planned = await read(lambda tx: calibration.recent_plans(tx, simulated=simulated, limit=limit))
+    ended = await read(lambda tx: calibration.concluded(tx, simulated=simulated, limit=limit))
+    told = [await read(partial(_concluded, job_id=job_id)) for job_id in ended]
+    return calibration_of(observations, planned, told, simulated=simulated)
+
+
+def _concluded(tx: Tx, job_id: JobId) -> Concluded:
+    report, review = reports.job(tx, job_id), reviews.latest_of(tx, job_id)
+    return Concluded(report=report, review_minutes=0.0 if review is None else review.minutes)

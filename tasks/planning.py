@@ -1,9 +1,10 @@
 """Plan: outline where structure gives one, count, size, price both paths, choose. Spends nothing."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tasks import context, runtime
+from tasks import context, learning, runtime
 from tasks.step import step
 from throughline import tokenizer
 from throughline.domain import outlining, prompts, tokens
@@ -55,11 +56,22 @@ async def plan_sources(
         policy=Policy(
             review_usd_per_hour=rt.settings.review_usd_per_hour,
             waiting_usd_per_hour=rt.settings.waiting_usd_per_hour,
+            risk_of_cut=rt.settings.risk_of_cut,
         ),
         at=runtime.now(),
         unlisted_price=rt.settings.unlisted_price(),
+        learner=await learning.learner(),
+        recent=await learning.recent(),
+        identity=_identity(spec, sources),
     )
     return Planned(plan=make_plan(case), outline=outline)
+
+
+def _identity(spec: JobSpec, sources: Sequence[Source]) -> str:
+    """What exploration draws by: the same job over the same bytes is drawn alike, planned or run."""
+    content = spec.model_dump_json(include={"kind", "model", "depth", "instructions", "effort"})
+    texts = "".join(source.sha256 for source in sources)
+    return hashlib.sha256(f"{content} {texts}".encode()).hexdigest()
 
 
 def structural_outline(spec: JobSpec, sources: Sequence[Source]) -> Outline | None:

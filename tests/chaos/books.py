@@ -52,6 +52,16 @@ class Books:
         """Billed answers whose text and cost are not in the ledger."""
         return [row for row in self.billed if self._call_of(row) is None]
 
+    def _told_of_the_unrecorded(self) -> str:
+        states = {call.id: (call.job_id, call.state, call.outcome, call.cost_usd, call.errors) for call in self.calls}
+        items = [
+            (row["custom_id"], row["cost_usd"], row["delivered"], states.get(row["custom_id"]))
+            for row in self.unrecorded
+            if row["kind"] == "batch_item"
+        ]
+        messages = sum(row["kind"] == "message" for row in self.unrecorded)
+        return f"items {items}, {messages} messages with {len(self.lost)} calls shown as lost"
+
     @property
     def paid_results_lost(self) -> int:
         """Billed batch items that are not recorded, and broken answers beyond those that are shown as lost."""
@@ -61,10 +71,19 @@ class Books:
     @property
     def paid_twice(self) -> int:
         """How often the same request was billed again though the first answer was there and whole."""
-        groups: dict[str, list[Billed]] = {}
+        return sum(self._needless(rows) for rows in self._by_request())
+
+    def _by_request(self) -> list[list[Billed]]:
+        """What was billed for the same words of the same job: the closings of two jobs may well be alike."""
+        groups: dict[tuple[str, str], list[Billed]] = {}
         for row in self.billed:
-            groups.setdefault(row["fingerprint"], []).append(row)
-        return sum(max(0, len(rows) - 1 - sum(map(self._is_worth_asking_again, rows))) for rows in groups.values())
+            call = self._call_of(row)
+            job_id = "" if call is None else call.job_id
+            groups.setdefault((job_id, row["fingerprint"]), []).append(row)
+        return list(groups.values())
+
+    def _needless(self, rows: Sequence[Billed]) -> int:
+        return max(0, len(rows) - 1 - sum(map(self._is_worth_asking_again, rows)))
 
     def _is_worth_asking_again(self, row: Billed) -> bool:
         """Whether its answer never came, or was no good: it broke off, was wrong, or had nothing of what was asked."""
@@ -87,9 +106,11 @@ class Books:
         """Everything that must not be."""
         found: list[str] = []
         if self.paid_twice:
-            found.append(f"{self.paid_twice} requests paid twice")
+            twice = [self._call_of(row) for rows in self._by_request() if self._needless(rows) for row in rows]
+            said = [(call.id, call.attempt_id, call.intended_at, call.link, call.delivered) for call in twice if call]
+            found.append(f"{self.paid_twice} requests paid twice: {said}")
         if self.paid_results_lost:
-            found.append(f"{self.paid_results_lost} paid results lost: {self.unrecorded}")
+            found.append(f"{self.paid_results_lost} paid results lost: {self._told_of_the_unrecorded()}")
         unknown = self.bill_usd - self.ledger_usd
         if unknown != sum((Decimal(row["cost_usd"]) for row in self.unrecorded), Decimal(0)):
             found.append(f"the ledger says {self.ledger_usd}, the bill {self.bill_usd}")

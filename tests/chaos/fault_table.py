@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,7 +32,7 @@ from tests.chaos.lives import AtPlace, FromOutside
 from tests.chaos.results import markdown
 from tests.faults.support import BATCH_ITEM, BATCHES, Service, book
 from tests.servers import Postgres, Simulator, running_postgres, running_simulator
-from throughline.domain.job import AttemptStatus, JobStatus, Role
+from throughline.domain.job import AttemptStatus, JobStatus, Path, Role
 from throughline.domain.report import AttemptReport, JobReport
 from throughline.failpoints import Failpoint
 
@@ -59,6 +59,7 @@ class Row:
     paid: int
     play: Callable[[Machine], Told]
     on_postgres: bool = False
+    known_bug: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,7 @@ class Bench:
 
     def measure(self, row: Row) -> Measured:
         with contextlib.ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="throughline-faults-")))
+            folder = FilePath(stack.enter_context(tempfile.TemporaryDirectory(prefix="throughline-faults-")))
             url = stack.enter_context(self.postgres.database()) if row.on_postgres else f"sqlite:///{folder}/ledger.db"
             engine = connect(url)
             schema.upgrade(engine)
@@ -192,6 +193,15 @@ def truncated(machine: Machine) -> Told:
     completed = attempt(only_job(machine), Role.FALLBACK)
     is_true = cut.status is AttemptStatus.SHORT and completed.status is AttemptStatus.COMPLETE and cut.units > 0
     return Told(label=f"{cut.status}: {cut.reason}; the chain wrote the rest", is_true=is_true)
+
+
+def cut_at_once_beside_a_chain(machine: Machine) -> Told:
+    """Both paths run, and the single pass brings nothing: the chain has written everything, and once is enough."""
+    machine.simulator.faults("item", "truncate", match=BATCH_ITEM, after_units=0)
+    file = book(machine.folder, 6)  # one part, with the closing in it
+    done(machine.run("run", file, "--kind", "summary", "--depth", "exhaustive", "--json", "--path", "both"))
+    cut = next(each for each in only_job(machine).attempts if each.path is Path.SINGLE_PASS)
+    return Told(label=f"{cut.status}: {cut.reason}", is_true=cut.status is AttemptStatus.SHORT and cut.units == 0)
 
 
 def resumed(machine: Machine) -> Told:
@@ -365,6 +375,12 @@ ROWS = (
     Row(name="kill -9 while polling, rerun", paid=1, play=killed_while_polling),
     Row(name="kill between submit and record", paid=1, play=killed_before_the_id_was_saved),
     Row(name="answer cut at max_tokens", paid=3, play=truncated),
+    Row(
+        name="cut before its first unit, beside a chain",
+        paid=2,
+        play=cut_at_once_beside_a_chain,
+        known_bug="bugs_chaos.md 4: a second chain is bought that asks what the first one has asked",
+    ),
     Row(name="saved state resumed, run a third time", paid=1, play=resumed),
     Row(name="connection dropped after accept", paid=1, play=dropped_after_accept),
     Row(name="404 after create", paid=1, play=denied_after_creation),

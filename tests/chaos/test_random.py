@@ -5,7 +5,6 @@ the processes interleave is the machine's affair.
 """
 
 import math
-import os
 import random
 import secrets
 import time
@@ -115,7 +114,7 @@ async def test_many_jobs_survive_chaos(machine_on_each: Machine):
 
 async def survive(machine: Machine, *, jobs: int, calm_after_s: float) -> None:
     began = time.monotonic()
-    chaos = Chaos(machine=machine, seed=int(os.environ.get("THROUGHLINE_CHAOS_SEED") or secrets.randbits(32)))
+    chaos = Chaos(machine=machine, seed=_seed())
     print(f"THROUGHLINE_CHAOS_SEED={chaos.seed}")  # pytest shows it with a failure
     machine.variables = {
         "THROUGHLINE_LEASE_S": "1.0",
@@ -133,7 +132,15 @@ async def survive(machine: Machine, *, jobs: int, calm_after_s: float) -> None:
     reports = read_jobs(machine.database_url)
     books = read_books(machine.simulator, machine.database_url)
     _note(chaos, reports, books, time.monotonic() - began)
-    assert _wrong(machine, reports, books) + chaos.unexpected == [], f"THROUGHLINE_CHAOS_SEED={chaos.seed}"
+    if wrong := _wrong(machine, reports, books) + chaos.unexpected:
+        pytest.fail("\n".join([f"THROUGHLINE_CHAOS_SEED={chaos.seed}", *wrong]))
+
+
+def _seed() -> int:
+    """The seed that was asked for, or a new one. Read from the start of this process: tests/conftest.py clears up."""
+    started_with = Path("/proc/self/environ").read_bytes().split(b"\0")
+    given = [each.partition(b"=")[2] for each in started_with if each.startswith(b"THROUGHLINE_CHAOS_SEED=")]
+    return int(given[0]) if given else secrets.randbits(32)
 
 
 async def _give_work(chaos: Chaos, count: int) -> None:
@@ -158,7 +165,8 @@ def _wish(chance: random.Random, folder: Path, number: int) -> Request:
     place.mkdir()
     if kind is Kind.CODE_REVIEW:
         sources = modules(place, chance.randint(1, 3))
-        Path(sources[0]).write_text(f"JOB = {number}\n\n\n" + Path(sources[0]).read_text())
+        for source in map(Path, sources):  # no two jobs ask the same
+            source.write_text(f"JOB = {number}\n\n\n" + source.read_text())
     else:
         sources = [book(place, chance.randint(1, 4), sea=f"sea {number}")]
     depth = chance.choice([Depth.BRIEF, Depth.STANDARD])

@@ -534,7 +534,8 @@ def test_a_drawn_job_runs_both_paths_and_says_why():
     plan = make_plan(replace(case(**LARGE), recent=ALWAYS, identity="this job"))
     assert (plan.chosen, plan.run_both) == (Path.SINGLE_PASS, True)
     assert plan.reasons[-1] == (
-        f"chunked runs too, to learn from it, for at most ${plan.chunked.worst_usd:.4f} (drawn, with probability 100.0%)"
+        f"chunked runs too, to learn from it, for at most ${plan.chunked.worst_usd:.4f} "
+        "(drawn, with probability 100.0%)"
     )
     assert plan.exploration_usd == plan.chunked.worst_usd
     assert from_json(json.loads(json.dumps(to_json(plan)))) == plan

@@ -10,6 +10,7 @@ from rich.table import Table
 from throughline.domain.comparison import Side, sides
 from throughline.domain.plan import PathEstimate, Plan
 from throughline.domain.report import JobReport
+from throughline.domain.sizing import OutputSize
 
 _console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
@@ -25,7 +26,7 @@ def plan(found: Plan) -> None:
     say(
         f"{_count(corpus.sources, 'source')}, {corpus.characters:,} characters, about "
         f"{corpus.tokens.expected:,} input tokens ({corpus.counted_by}); {_count(size.units, 'unit')}, about "
-        f"{size.expected_tokens:,} output tokens, at most {size.upper_tokens:,} (90 %), {size.basis}"
+        f"{size.expected_tokens:,} output tokens, {_bounds(size)}, {size.basis}"
     )
     for name, reason in corpus.left_out:
         say(f"left out: {name} ({reason})")
@@ -35,6 +36,13 @@ def plan(found: Plan) -> None:
         table.add_row(name, *(value(estimate) for estimate in pair))
     _console.print(table)
     say(f"Chosen: {'both paths' if found.run_both else found.chosen}. {'. '.join(found.reasons)}.")
+
+
+def _bounds(size: OutputSize) -> str:
+    """Both ends of the interval where both are known; each holds nine times in ten."""
+    if size.lower_tokens is None:
+        return f"at most {size.upper_tokens:,} (90 %)"
+    return f"at least {size.lower_tokens:,} and at most {size.upper_tokens:,} (90 % each)"
 
 
 def comparison(report: JobReport) -> None:

@@ -38,6 +38,7 @@ class Options:
     budget_usd: str | None
     deadline: str | None
     review: str
+    sensitive: bool
     simulate: bool
     as_json: bool
 
@@ -53,6 +54,7 @@ class Options:
             budget_usd=_budget(self.budget_usd),
             deadline_s=seconds(self.deadline) if self.deadline else None,
             review=ReviewMode(self.review),
+            sensitive=self.sensitive,
         )
         chosen.find_model(spec.model)
         return Request(spec=spec, references=self.sources, nonce=uuid.uuid4().hex if again else "")
@@ -73,6 +75,7 @@ def job_options(command: Callable[..., Any]) -> Callable[..., Any]:  # Any: clic
         click.option("--budget-usd", metavar="USD", help="The most that this job may cost."),
         click.option("--deadline", metavar="TIME", help="When it must be done: 45m, 2h, 1d."),
         click.option("--review", type=one_of(ReviewMode), default="auto", show_default=True),
+        click.option("--sensitive", is_flag=True, help="Never send it over a second path only to learn from it."),
         click.option("--simulate", is_flag=True, help="Use the local stand-in for the API; no key, no cost."),
         click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout."),
     ]

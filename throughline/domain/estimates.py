@@ -12,6 +12,8 @@ from throughline.domain import prompts, sizing
 from throughline.domain.chain import PartLimits
 from throughline.domain.documents import upper_tokens
 from throughline.domain.job import JobSpec, Path, ReviewMode
+from throughline.domain.learning.exploration import ExplorationRules
+from throughline.domain.learning.sizes import SizeLearner
 from throughline.domain.models import Model
 from throughline.domain.output import SHAPES
 from throughline.domain.plan import Corpus, Endpoint, PathEstimate
@@ -34,15 +36,32 @@ _REVIEW_SHARE = {ReviewMode.ALWAYS: 1.0, ReviewMode.AUTO: 0.1, ReviewMode.NEVER:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What a team's time is worth, in USD an hour."""
+    """What a team's time is worth, in USD an hour, and the chance of a cut at which a single pass is still sent."""
 
     review_usd_per_hour: Decimal
     waiting_usd_per_hour: Decimal
+    risk_of_cut: float = 0.10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """What exploration follows from: its rules, the usual interest of recent jobs, what it may have cost today.
+
+    Before there are any, `usual_interest` is None and each job counts as a usual one.
+    """
+
+    rules: ExplorationRules
+    usual_interest: float | None
+    spent_today_usd: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """Everything the decision depends on."""
+    """Everything the decision depends on.
+
+    Without a `learner` sizes are structural; without `recent` nothing is explored. `identity` stands for this job over
+    these sources: it is what exploration draws by.
+    """
 
     spec: JobSpec
     model: Model
@@ -52,6 +71,9 @@ class Case:
     policy: Policy
     at: datetime
     unlisted_price: UnlistedPrice | None = None
+    learner: SizeLearner | None = None
+    recent: Recent | None = None
+    identity: str = ""
 
     @property
     def reads_whole_corpus(self) -> bool:
@@ -130,10 +152,8 @@ def _single_pass_obstacles(case: Case, size: OutputSize, worst_input: int) -> li
         obstacles.append(f"{case.endpoint.host} offers no Message Batches")
     if not model.long_output:
         obstacles.append(f"{model.id} has no 300K output: one answer ends at {model.sync_output_tokens:,} tokens")
-    elif size.upper_tokens > model.batch_output_tokens:
-        obstacles.append(
-            f"the output may need {size.upper_tokens:,} tokens and one answer ends at {model.batch_output_tokens:,}"
-        )
+    elif (bound := size.bound(case.policy.risk_of_cut)) > model.batch_output_tokens:
+        obstacles.append(f"the output may need {bound:,} tokens and one answer ends at {model.batch_output_tokens:,}")
     if worst_input + min(size.expected_tokens, model.batch_output_tokens) > model.context_tokens:
         obstacles.append(
             f"sources and output together ({worst_input:,} + {size.expected_tokens:,} tokens) exceed the "
@@ -148,8 +168,8 @@ def chunked(case: Case, size: OutputSize, limits: PartLimits) -> PathEstimate:
     overhead = _prompt_tokens(case, case.units) * calls + _closing_digest_tokens(case, extra)
     usage, worst = _chain_usage(case, size, calls, overhead)
     max_tokens = part_max_tokens(case.spec, case.model, min(limits.units, case.units))
-    expected_usd = sum((_price(case, call, batch=False) for call in usage), Decimal(0))
-    worst_usd = sum((_price(case, call, batch=False, output_tokens=max_tokens) for call in worst), Decimal(0))
+    expected_usd = sum((count * _price(case, call, batch=False) for count, call in usage), Decimal(0))
+    worst_usd = calls * _price(case, worst, batch=False, output_tokens=max_tokens)
     rounds = math.ceil(parts / _CHAIN_CONCURRENCY) + extra
     hours = rounds * (size.expected_tokens / calls) / _SYNC_TOKENS_PER_HOUR
     per_part = max(1, size.expected_tokens // calls)
@@ -168,7 +188,7 @@ def chunked(case: Case, size: OutputSize, limits: PartLimits) -> PathEstimate:
         obstacles=[*_chunked_obstacles(case, limits), *_common_obstacles(case.spec, hours, expected_usd)],
         calls=calls,
         max_tokens=max_tokens,
-        input_tokens=sum(call.prompt_tokens for call in usage),
+        input_tokens=sum(count * call.prompt_tokens for count, call in usage),
         expected_usd=expected_usd,
         worst_usd=worst_usd,
         hours=hours,
@@ -185,18 +205,18 @@ def _links(case: Case, limits: PartLimits) -> tuple[int, int]:
     return parts, 2 if case.reads_whole_corpus else 1
 
 
-def _chain_usage(case: Case, size: OutputSize, calls: int, overhead: int) -> tuple[list[Usage], list[Usage]]:
-    """Each call's expected usage, and its worst prompt (the output cap is added by the caller)."""
+def _chain_usage(case: Case, size: OutputSize, calls: int, overhead: int) -> tuple[list[tuple[int, Usage]], Usage]:
+    """How many calls have which expected usage, and the worst prompt of any (the caller adds the output cap)."""
     output = size.expected_tokens // calls
     each = overhead // calls
     tokens = case.corpus.tokens
     if not case.reads_whole_corpus:
-        expected = [Usage(input_tokens=tokens.expected // calls + each, output_tokens=output)] * calls
-        return expected, [Usage(input_tokens=tokens.upper // calls + each)] * calls
+        expected = Usage(input_tokens=tokens.expected // calls + each, output_tokens=output)
+        return [(calls, expected)], Usage(input_tokens=tokens.upper // calls + each)
     first = Usage(input_tokens=each, output_tokens=output, cache_write_5m_tokens=tokens.expected)
     later = Usage(input_tokens=each, output_tokens=output, cache_read_tokens=tokens.expected)
     worst = Usage(input_tokens=each, cache_write_5m_tokens=tokens.upper)
-    return [first, *[later] * (calls - 1)], [worst] * calls
+    return [(1, first), (calls - 1, later)], worst
 
 
 def _chunked_obstacles(case: Case, limits: PartLimits) -> list[str]:
@@ -257,6 +277,7 @@ def _estimate(
         review_minutes=minutes,
         review_usd=Decimal(minutes) / 60 * case.policy.review_usd_per_hour,
         waiting_usd=Decimal(hours) * case.policy.waiting_usd_per_hour,
+        upper_output_tokens=size.upper_tokens,
     )
 
 
@@ -286,6 +307,7 @@ def assumptions(policy: Policy) -> dict[str, str]:
         "prompt_version": prompts.PROMPT_VERSION,
         "review_usd_per_hour": str(policy.review_usd_per_hour),
         "waiting_usd_per_hour": str(policy.waiting_usd_per_hour),
+        "risk_of_cut": str(policy.risk_of_cut),
         "batch_tokens_per_hour": str(_BATCH_TOKENS_PER_HOUR),
         "batch_queue_hours": str(_BATCH_QUEUE_HOURS),
         "sync_tokens_per_hour": str(_SYNC_TOKENS_PER_HOUR),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ from pydantic import TypeAdapter
 
 from throughline.domain.chain import PartLimits
 from throughline.domain.job import Path, PathChoice
+from throughline.domain.learning.exploration import Exploration
 from throughline.domain.sizing import OutputSize
 from throughline.domain.tokens import TokenCount
 
@@ -39,6 +41,7 @@ class PathEstimate:
 
     `worst_usd` is what the caps on output allow at most. `expected_total_usd` adds rework, review and
     waiting to the tokens; the cheapest total wins. `obstacles` is empty when the path is feasible.
+    `upper_output_tokens` is the 90 % bound on this path; plans that were stored before it was kept have 0.
     """
 
     path: Path
@@ -55,6 +58,7 @@ class PathEstimate:
     review_minutes: float
     review_usd: Decimal
     waiting_usd: Decimal
+    upper_output_tokens: int = 0
 
     @property
     def feasible(self) -> bool:
@@ -69,7 +73,11 @@ class PathEstimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What was decided for a job, with every number that the decision used."""
+    """What was decided for a job, with every number that the decision used.
+
+    `size` is that of the chosen path. `relative_gap` (0 to 1) says how far apart the totals of two possible paths
+    are. `exploration` is set when it was asked for, and `exploration_usd` the most that a drawn second path may cost.
+    """
 
     wanted: PathChoice
     chosen: Path
@@ -83,6 +91,17 @@ class Plan:
     chunked: PathEstimate
     part_limits: PartLimits
     assumptions: Mapping[str, str]
+    relative_gap: float | None = None
+    exploration: Exploration | None = None
+    exploration_usd: Decimal = Decimal(0)
+
+    @property
+    def learned_until(self) -> datetime | None:
+        """When the newest finished attempt that this plan rests on was known; None when it rests on none.
+
+        The same job planned over the attempts known by then has the same numbers.
+        """
+        return None if self.size.forecast is None else self.size.forecast.as_of
 
     def estimate(self, path: Path) -> PathEstimate:
         """The estimate of that path."""

@@ -3,47 +3,116 @@
 Total = tokens + chance of truncation x rework + review minutes x rate + waiting x its price. In words:
 small outputs take the chain (minutes, no wait for a batch), large ones up to 300K the single pass (half
 price, sources read once), larger ones the chain again, because no single answer can hold them.
+Sizes come from structure, corrected by finished attempts; a job may be drawn to run both paths, so that both
+stay observed.
 """
 
 from decimal import Decimal
 
 from throughline.domain import estimates, sizing
 from throughline.domain.estimates import Case
-from throughline.domain.job import JobSpec, Path, PathChoice
+from throughline.domain.job import JobId, JobSpec, Path, PathChoice
+from throughline.domain.learning.costs import Component, PathCost, Verdict, compare
+from throughline.domain.learning.exploration import Exploration, explore, interest
+from throughline.domain.learning.observations import Profile
 from throughline.domain.plan import PathEstimate, Plan
+from throughline.domain.prompts import PROMPT_VERSION
+from throughline.domain.sizing import OutputSize
 from throughline.errors import BadInput, BudgetExceeded
 
 
 def make_plan(case: Case) -> Plan:
     """Size and price both paths and choose. Raises `BadInput` or `BudgetExceeded` when none can be taken."""
-    size = sizing.size_output(
-        kind=case.spec.kind,
-        depth=case.spec.depth,
-        model=case.model,
-        effort=case.spec.effort,
-        units=case.units,
-    )
+    sizes = {path: _size(case, path) for path in Path}
     limits = estimates.part_limits(case.spec, case.model)
-    chunked = estimates.chunked(case, size, limits)
-    single = estimates.single_pass(case, size, chunked.expected_usd)
-    chosen, reasons = _choose(case.spec, single, chunked)
+    chunked = estimates.chunked(case, sizes[Path.CHUNKED], limits)
+    single = estimates.single_pass(case, sizes[Path.SINGLE_PASS], chunked.expected_usd)
+    verdict = compare(_cost(single), _cost(chunked))
+    chosen, reasons = _choose(case.spec, single, chunked, verdict)
+    extra = chunked if chosen is Path.SINGLE_PASS else single
+    exploration = _explore(case, single, chunked, verdict, extra.worst_usd)
+    drawn = _drawn(exploration, extra)
     return Plan(
         wanted=case.spec.path,
         chosen=chosen,
-        run_both=case.spec.path is PathChoice.BOTH,
-        reasons=reasons,
+        run_both=bool(drawn) or case.spec.path is PathChoice.BOTH,
+        reasons=(*reasons, *drawn),
         model=case.model.id,
         corpus=case.corpus,
         endpoint=case.endpoint,
-        size=size,
+        size=sizes[chosen],
         single_pass=single,
         chunked=chunked,
         part_limits=limits,
         assumptions=estimates.assumptions(case.policy),
+        relative_gap=verdict.relative_gap if single.feasible and chunked.feasible else None,
+        exploration=exploration,
+        exploration_usd=extra.worst_usd if drawn else Decimal(0),
     )
 
 
-def _choose(spec: JobSpec, single: PathEstimate, chunked: PathEstimate) -> tuple[Path, tuple[str, ...]]:
+def _size(case: Case, path: Path) -> OutputSize:
+    """The output's size by structure, corrected by what is learned about that path where anything is."""
+    spec = case.spec
+    size = sizing.size_output(kind=spec.kind, depth=spec.depth, model=case.model, effort=spec.effort, units=case.units)
+    if case.learner is None:
+        return size
+    profile = Profile(
+        kind=spec.kind,
+        model=spec.model,
+        depth=spec.depth,
+        path=path,
+        prompt_version=PROMPT_VERSION,
+        prior_tokens=size.expected_tokens,
+        worst_tokens=size.upper_tokens,
+        log_spread=size.log_spread,
+        source_tokens=case.corpus.tokens.expected,
+    )
+    return sizing.learned(size, case.learner.forecast(profile))
+
+
+def _cost(estimate: PathEstimate) -> PathCost:
+    """The estimate's total, component by component."""
+    rows = (
+        ("tokens", estimate.expected_usd, "expected tokens x price"),
+        ("waiting", estimate.waiting_usd, f"{estimate.hours:.2f} h"),
+        ("rework", estimate.rework_usd, f"chance of a cut {estimate.truncation_chance:.1%}"),
+        ("review", estimate.review_usd, f"{estimate.review_minutes:.1f} min"),
+    )
+    components = tuple(Component(name=name, usd=usd, how=how, learned_from=0) for name, usd, how in rows)
+    return PathCost(path=estimate.path, components=components)
+
+
+def _explore(
+    case: Case, single: PathEstimate, chunked: PathEstimate, verdict: Verdict, extra_usd: Decimal
+) -> Exploration | None:
+    """Whether this job runs its other path too, to learn from it; None where nobody asks."""
+    if case.recent is None or case.spec.path is not PathChoice.AUTO:
+        return None
+    usual, budget = case.recent.usual_interest, case.spec.budget_usd
+    affordable = budget is None or single.expected_usd + chunked.expected_usd <= budget
+    return explore(
+        JobId(case.identity),
+        relative_gap=verdict.relative_gap,
+        usual_interest=interest(verdict.relative_gap) if usual is None else usual,
+        extra_usd=extra_usd,
+        spent_today_usd=case.recent.spent_today_usd,
+        sensitive=case.spec.sensitive,
+        both_possible=single.feasible and chunked.feasible and affordable,
+        rules=case.recent.rules,
+    )
+
+
+def _drawn(exploration: Exploration | None, extra: PathEstimate) -> tuple[str, ...]:
+    """Why the other path runs too, if it does."""
+    if exploration is None or not exploration.run_both:
+        return ()
+    return (f"{extra.path} runs too, to learn from it, for at most ${extra.worst_usd:.4f} ({exploration.reason})",)
+
+
+def _choose(
+    spec: JobSpec, single: PathEstimate, chunked: PathEstimate, verdict: Verdict
+) -> tuple[Path, tuple[str, ...]]:
     obstacles = [f"{e.path} is not possible: {'; '.join(e.obstacles)}" for e in (single, chunked) if e.obstacles]
     wanted = {
         PathChoice.AUTO: (single, chunked),
@@ -62,8 +131,7 @@ def _choose(spec: JobSpec, single: PathEstimate, chunked: PathEstimate) -> tuple
         return best.path, (f"{best.path} was asked for", *obstacles)
     if len(feasible) == 1:
         return best.path, (f"{best.path} is the only path", *obstacles)
-    other = chunked if best is single else single
-    return best.path, (_cheaper(best, other),)
+    return best.path, (verdict.sentence,)
 
 
 def _require_budget_for_both(spec: JobSpec, single: PathEstimate, chunked: PathEstimate) -> None:
@@ -81,14 +149,3 @@ def _refuse(spec: JobSpec, wanted: tuple[PathEstimate, ...], obstacles: list[str
     )
     sentence = ". ".join(obstacles) + ". Nothing was spent."
     raise BudgetExceeded(sentence) if blocked_by_budget else BadInput(sentence)
-
-
-def _cheaper(best: PathEstimate, other: PathEstimate) -> str:
-    gap = other.expected_total_usd - best.expected_total_usd
-    in_dispute = best.expected_total_usd - best.review_usd  # both outputs take the same time to read
-    tie = " (a near tie)" if gap < in_dispute * Decimal("0.05") else ""
-    return (
-        f"{best.path} is expected to cost ${best.expected_total_usd:.4f} in all, {other.path} "
-        f"${other.expected_total_usd:.4f}{tie}: tokens ${best.expected_usd:.4f} against "
-        f"${other.expected_usd:.4f}, waiting ${best.waiting_usd:.4f} against ${other.waiting_usd:.4f}"
-    )

@@ -4,14 +4,16 @@ Expected size = units x tokens a unit + closing + thinking. It never follows fro
 published output lengths barely depend on it. The upper bound adds variances, not bounds: units vary
 independently around a common factor of the job (how talkative this model is on this text), so the bound
 of a hundred units is not a hundred single bounds. All figures below are priors, stated as such in the
-plan, until finished attempts replace them.
+plan, until finished attempts correct them (`learned`). What was learned never becomes a prior: the next
+correction starts from structure again.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 from throughline.domain.job import Depth, Effort, Kind
+from throughline.domain.learning.sizes import SizeForecast
 from throughline.domain.models import Model, Thinking, Tokenizer
 
 BOUND = 0.90
@@ -60,8 +62,21 @@ NORMS: dict[tuple[Kind, Depth], Norm] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """What structure alone says of an output: likely tokens, 90 % bound, log standard deviation."""
+
+    tokens: int
+    worst_tokens: int
+    log_spread: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSize:
-    """Output tokens of a job, thinking included: the likely value and the 90 % upper bound."""
+    """Output tokens of a job, thinking included: what is expected, and the 90 % upper bound.
+
+    By structure alone `forecast` is None, and `expected_tokens` is the middle of a log-normal. With a
+    forecast it is the mean, and `prior` keeps what structure had said.
+    """
 
     units: int
     expected_tokens: int
@@ -69,13 +84,42 @@ class OutputSize:
     thinking_tokens: int
     log_spread: float
     basis: str
+    prior: Prior | None = None
+    forecast: SizeForecast | None = None
+
+    @property
+    def structural(self) -> Prior:
+        """What structure alone says, whatever was learned."""
+        own = Prior(tokens=self.expected_tokens, worst_tokens=self.upper_tokens, log_spread=self.log_spread)
+        return self.prior or own
+
+    @property
+    def lower_tokens(self) -> int | None:
+        """What nine outputs in ten exceed; None while too few attempts are known."""
+        return None if self.forecast is None else self.forecast.lower_tokens
 
     def probability_over(self, cap_tokens: int) -> float:
         """The chance that the output needs more than `cap_tokens`."""
+        if self.forecast is not None:
+            return self.forecast.probability_over(cap_tokens)
         if self.log_spread <= 0:
             return float(self.expected_tokens > cap_tokens)
         distance = math.log(cap_tokens / self.expected_tokens) / self.log_spread
         return 1 - NormalDist().cdf(distance)
+
+    def bound(self, chance_of_more: float) -> int:
+        """The size that is exceeded with that chance at most: at 0.1 the bound above, else on its proper side.
+
+        A chance other than 0.1 is read off the whole distribution, which is less well founded than the bound.
+        """
+        if math.isclose(chance_of_more, 1 - BOUND):
+            return self.upper_tokens
+        if self.forecast is not None:
+            size = self.forecast.size_at(1 - chance_of_more)
+        else:
+            size = self.expected_tokens * math.exp(self.log_spread * NormalDist().inv_cdf(1 - chance_of_more))
+        beyond = max if chance_of_more < 1 - BOUND else min
+        return beyond(self.upper_tokens, math.ceil(size))
 
 
 def tokens_per_word(model: Model) -> float:
@@ -111,4 +155,21 @@ def size_output(*, kind: Kind, depth: Depth, model: Model, effort: Effort, units
         thinking_tokens=thinking,
         log_spread=spread,
         basis="structural prior (no finished attempts used)",
+    )
+
+
+def learned(size: OutputSize, forecast: SizeForecast) -> OutputSize:
+    """A structural size corrected by what finished attempts showed; unchanged while there are none."""
+    if forecast.as_of is None:
+        return size
+    share = size.thinking_tokens / size.expected_tokens
+    return replace(
+        size,
+        expected_tokens=forecast.expected_tokens,
+        upper_tokens=forecast.upper_tokens,
+        thinking_tokens=round(forecast.expected_tokens * share),
+        log_spread=forecast.log_spread,
+        basis=forecast.basis,
+        prior=size.structural,
+        forecast=forecast,
     )

@@ -1,5 +1,7 @@
 """Each quote that is not verbatim is an error that says what became of it."""
 
+from typing import Any
+
 import pytest
 
 from tests.unit.checks.support import bodies, check, only, output, quote, source, told, unit
@@ -106,7 +108,13 @@ def test_results_that_exist_already_are_used():
 
 def test_a_quote_is_found_in_whatever_part_holds_it():
     both = Relation(statement="So.", first=quote("a"), second=quote("b"))
-    shared = {"unit_id": "u001", "heading": "H", "body": "B.", "citations": [quote("c")], "confidence": 1}
+    shared: dict[str, Any] = {
+        "unit_id": "u001",
+        "heading": "H",
+        "body": "B.",
+        "citations": [quote("c")],
+        "confidence": 1,
+    }
     claim = Claim(claim="So.", strength="weak", evidence=[Citation(source="s", quote="q")])
     assert quote_parts(ResearchUnit(**shared, claims=[claim])) == ["citations[0]", "claims[0].evidence[0]"]
     assert quote_parts(SynthesisUnit(**shared, agreements=[both], contradictions=[both])) == [

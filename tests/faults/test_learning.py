@@ -1,0 +1,117 @@
+"""What finished jobs teach: plans say how many attempts stand behind them, can be repeated, and run both when drawn."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage import calibration, jobs
+from storage.engine import reading
+from tasks import planning, registration
+from tasks.registration import Request
+from tests.faults.support import Service, book, summary
+from throughline.domain.estimates import Case
+from throughline.domain.job import PathChoice
+from throughline.domain.learning.observations import Observation
+from throughline.domain.learning.sizes import SizeLearner
+from throughline.domain.plan import Plan
+from throughline.domain.routing import make_plan
+
+FINISHED = 12
+
+
+async def planned(service: Service, request: Request, **settings: Any) -> Plan:
+    """What `throughline plan` would print."""
+    async with service.opened(**settings):
+        found = registration.read(request)
+        return (await planning.plan_sources(request.spec, found.sources, left_out=[])).plan
+
+
+async def finish_some(service: Service, folder: Path) -> None:
+    for number in range(FINISHED):
+        file = book(folder, 1 + number % 3, f"book{number}.md", sea=f"sea {number}")
+        await service.run(summary(PathChoice.CHUNKED, file))
+
+
+def over(case: Case, observations: Sequence[Observation]) -> Case:
+    """The same case over other observations."""
+    return replace(case, learner=SizeLearner(observations))
+
+
+async def test_after_twelve_jobs_a_plan_says_what_it_has_learned_from(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Planned again over the attempts of then, whatever came since, it has the same numbers."""
+    cases: list[Case] = []
+
+    def remembering(case: Case) -> Plan:
+        cases.append(case)
+        return make_plan(case)
+
+    monkeypatch.setattr(planning, "make_plan", remembering)
+    new = summary(PathChoice.CHUNKED, book(tmp_path, 2, "new.md", sea="new"))
+    before = await planned(service, new)
+    await finish_some(service, tmp_path)
+    after = await planned(service, new)
+
+    assert before.size.basis == "structural prior (no finished attempts used)"
+    assert (before.size.forecast, before.learned_until) == (None, None)
+    assert after.size.basis == f"learned from {FINISHED} finished attempts"
+    assert after.size.forecast is not None
+    assert (after.size.forecast.bounded, after.size.forecast.jobs) == (True, FINISHED)
+    assert after.size.structural == before.size.structural
+    assert after.size.expected_tokens != before.size.expected_tokens
+
+    await service.run(new)
+    async with service.opened() as rt:
+        with reading(rt.engine) as tx:
+            then = calibration.recent_observations(tx, simulated=True, until=after.learned_until)
+            now = calibration.recent_observations(tx, simulated=True)
+            stored = jobs.plan(tx, jobs.recent(tx, 1)[0])
+    assert (len(then), len(now)) == (FINISHED, FINISHED + 1)
+    assert make_plan(over(cases[-1], then)) == stored == after
+    assert make_plan(over(cases[-1], now)) != stored
+
+
+async def test_learning_takes_nothing_from_the_other_world(service: Service, tmp_path: Path):
+    """Simulated lengths say nothing about real ones."""
+    await finish_some(service, tmp_path)
+    async with service.opened() as rt:
+        with reading(rt.engine) as tx:
+            assert len(calibration.recent_observations(tx, simulated=True)) == FINISHED
+            assert calibration.recent_observations(tx, simulated=False) == []
+
+
+async def test_a_drawn_job_runs_both_paths_and_the_plan_says_why(service: Service, tmp_path: Path):
+    rules = {"explore_share": 1.0, "explore_daily_usd": Decimal(5)}
+    report = await service.run(summary(PathChoice.AUTO, book(tmp_path, 2)), **rules)
+    assert report.plan is not None
+    assert report.plan.run_both
+    assert "runs too, to learn from it, for at most $" in report.plan.reasons[-1]
+    assert {attempt.path for attempt in report.attempts} == {"single_pass", "chunked"}
+
+
+async def test_exploration_stays_below_its_daily_budget(service: Service, tmp_path: Path):
+    """What a drawn job may cost at most is taken off the day's budget when it is planned."""
+    files = [book(tmp_path, 2, f"book{number}.md", sea=f"sea {number}") for number in range(3)]
+    first = await planned(service, summary(PathChoice.AUTO, files[0]), explore_share=1.0, explore_daily_usd=Decimal(5))
+    rules = {"explore_share": 1.0, "explore_daily_usd": first.exploration_usd * Decimal("2.5")}
+    for file in files:
+        await service.run(summary(PathChoice.AUTO, file), **rules)
+    both = [job.plan is not None and job.plan.run_both for job in reversed(await service.jobs())]
+    assert both == [True, True, False]
+
+
+async def test_a_sensitive_job_is_never_sent_twice_to_learn_from_it(service: Service, tmp_path: Path):
+    asked = summary(PathChoice.AUTO, book(tmp_path, 2), sensitive=True)
+    report = await service.run(asked, explore_share=1.0, explore_daily_usd=Decimal(5))
+    assert len(report.attempts) == 1
+    assert report.plan is not None
+    assert report.plan.exploration is not None
+    assert report.plan.exploration.reason == "the job is marked sensitive"
+    async with service.opened() as rt:
+        with reading(rt.engine) as tx:
+            assert jobs.get(tx, report.id).spec.sensitive
