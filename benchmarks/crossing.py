@@ -28,10 +28,10 @@ SOURCE_TOKENS_PER_UNIT = 2_000
 MOST_UNITS = 240
 POLICY = Policy(review_usd_per_hour=Decimal(60), waiting_usd_per_hour=Decimal("0.25"))
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM, RIGHT = 760, 460, 70, 30, 60, 20
-TOKENS = (1_000, 400_000)
-USD = (0.01, 20.0)
-TOKEN_TICKS = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000)
-USD_TICKS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+TOKENS = (2_000, 400_000)
+USD = (0.003, 20.0)
+TOKEN_TICKS = (3_000, 10_000, 30_000, 100_000, 300_000)
+USD_TICKS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,10 +154,11 @@ def _ring(points: Sequence[Point], tokens: int, colour: str) -> str:
 
 def _legend(row: int, name: str, colour: str, found: Sequence[int]) -> str:
     y = TOP + 20 + 18 * row
+    at = f"at {said(found)}" if found else "nowhere"
     return (
         f"<path d='M{LEFT + 12} {y - 4}h26' stroke='{colour}' stroke-width='1.8'/>"
         f"<path d='M{LEFT + 44} {y - 4}h26' stroke='{colour}' stroke-width='1.8' stroke-dasharray='6 4'/>"
-        f"<text x='{LEFT + 78}' y='{y}'>{name}: single pass, chain; they cross at {said(found)}</text>"
+        f"<text x='{LEFT + 78}' y='{y}'>{name}: single pass, chain; they cross {at}</text>"
     )
 
 

@@ -74,12 +74,15 @@ class Books:
         return sum(self._needless(rows) for rows in self._by_request())
 
     def _by_request(self) -> list[list[Billed]]:
-        """What was billed for the same words of the same job: the closings of two jobs may well be alike."""
+        """What was billed for the same words of the same job.
+
+        A closing reads what its own attempt wrote, and the simulator writes alike: two attempts may ask the same.
+        """
         groups: dict[tuple[str, str], list[Billed]] = {}
         for row in self.billed:
             call = self._call_of(row)
-            job_id = "" if call is None else call.job_id
-            groups.setdefault((job_id, row["fingerprint"]), []).append(row)
+            asker = "" if call is None else call.attempt_id if call.link["kind"] == "closing" else call.job_id
+            groups.setdefault((asker, row["fingerprint"]), []).append(row)
         return list(groups.values())
 
     def _needless(self, rows: Sequence[Billed]) -> int:

@@ -505,6 +505,15 @@ def test_a_plan_sizes_by_what_finished_attempts_showed():
     assert from_json(json.loads(json.dumps(to_json(plan)))) == plan
 
 
+def test_an_output_takes_as_long_to_read_whichever_path_wrote_it():
+    """Else a small learned difference in length would put the whole time of reading in dispute."""
+    of = case(**LARGE, review=ReviewMode.ALWAYS)
+    plan = make_plan(replace(of, learner=observed(of, 0.5)))
+    assert plan.single_pass.output_tokens != plan.chunked.output_tokens
+    assert plan.single_pass.review_usd == plan.chunked.review_usd
+    assert "(a near tie)" not in plan.reasons[0]
+
+
 def test_a_learner_without_attempts_changes_no_number():
     of = case(**LARGE)
     assert make_plan(replace(of, learner=SizeLearner())) == make_plan(of)

@@ -7,6 +7,7 @@ Sizes come from structure, corrected by finished attempts; a job may be drawn to
 stay observed.
 """
 
+from dataclasses import replace
 from decimal import Decimal
 
 from throughline.domain import estimates, sizing
@@ -27,6 +28,8 @@ def make_plan(case: Case) -> Plan:
     limits = estimates.part_limits(case.spec, case.model)
     chunked = estimates.chunked(case, sizes[Path.CHUNKED], limits)
     single = estimates.single_pass(case, sizes[Path.SINGLE_PASS], chunked.expected_usd)
+    # A person reads one document, whichever path wrote it: small learned differences in length decide nothing here.
+    chunked = replace(chunked, review_minutes=single.review_minutes, review_usd=single.review_usd)
     verdict = compare(_cost(single), _cost(chunked))
     chosen, reasons = _choose(case.spec, single, chunked, verdict)
     extra = chunked if chosen is Path.SINGLE_PASS else single

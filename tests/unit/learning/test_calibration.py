@@ -177,6 +177,7 @@ def test_regret_is_known_only_where_both_paths_brought_the_whole(attempts: tuple
 def test_what_is_not_known_is_said_so():
     lines = report().lines
     assert lines[0] == "0 finished attempts (simulated: lengths and times are the stand-in's)"
+    assert lines[1] == "no bound yet: 0 jobs"
     assert {"what plans said held: not known yet", "cost: not known yet", "time: not known yet"} <= set(lines)
 
 

@@ -60,7 +60,7 @@ class Calibration:
         world = "simulated: lengths and times are the stand-in's" if self.simulated else "real"
         return [
             f"{self.attempts} finished attempts ({world})",
-            *size_lines(self.sizes),
+            *_size_lines(self.sizes),
             _planned_line(self.as_planned),
             *(_against_line(row) for row in self.against_plan),
             *_routing_lines(self.routing),
@@ -141,6 +141,12 @@ def _weight(plan: Plan) -> Decimal:
     """A drawn job stands for the others that could have been drawn; one where both were asked for, for itself."""
     drawn = plan.exploration is not None and plan.exploration.run_both
     return 1 / Decimal(plan.exploration.probability) if drawn and plan.exploration else Decimal(1)
+
+
+def _size_lines(report: SizeReport) -> list[str]:
+    if report.overall.known + report.overall.unknown == 0:
+        return [f"no bound yet: {report.no_bound_yet} jobs"]
+    return size_lines(report)
 
 
 def _planned_line(said: Coverage) -> str:

@@ -1,0 +1,1 @@
+"""What starts the flows: their deployments, and the service that runs them."""

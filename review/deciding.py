@@ -1,0 +1,93 @@
+"""What a person changes: the decision on a job, and the seconds in which they read."""
+
+from collections.abc import Mapping
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from review.access import Session
+from review.reading import JobView, view
+from review.sides import swapped
+from review.web import job_id_of, message, number, page, writer
+from storage import reviews
+from storage.engine import Tx
+from tasks import deciding, runtime
+from tasks.saving import read, saved
+from throughline.domain.comparison import path_of
+from throughline.domain.job import AttemptId, JobId, Path
+from throughline.domain.review import Choice, Decision, Origin
+from throughline.errors import ThroughlineError
+
+_LONGEST_REASON = 4_000
+_OLDEST_BEAT_S = 300
+_EARLIEST_BEAT_S = 2  # clocks of one machine agree; this much is the rounding
+
+
+async def _decide(request: Request, session: Session, form: Mapping[str, str]) -> Response:
+    job_id = job_id_of(request)
+    found = await read(lambda tx: view(tx, job_id))
+    try:
+        again = await deciding.decide(job_id, _decision(found, session, form))
+    except ThroughlineError as error:  # late, twice, or nothing to approve: said as it is
+        return message(request, 409, "Nothing was changed", str(error))
+    told = await read(lambda tx: view(tx, job_id))
+    return page(request, "decided.html", view=told, again=again)
+
+
+def _decision(found: JobView, session: Session, form: Mapping[str, str]) -> Decision:
+    try:
+        choice = Choice(form.get("choice", ""))
+    except ValueError:
+        raise HTTPException(403, "Choose approve, reject or rerun.") from None
+    attempt = _attempt(found, session, form) if choice is Choice.APPROVE else None
+    path = form.get("path", "")
+    return Decision(
+        choice=choice,
+        reviewer=session.reviewer,
+        reason=_reason(found, attempt, form),
+        attempt_id=attempt,
+        path=Path(path) if choice is Choice.RERUN and path in set(Path) else None,
+        came_from=Origin.PAGE,
+    )
+
+
+def _attempt(found: JobView, session: Session, form: Mapping[str, str]) -> AttemptId | None:
+    """The named attempt, or the side that a blind reader preferred; None leaves it to the job."""
+    if named := form.get("attempt"):
+        return AttemptId(named)
+    side, pair = form.get("side"), found.pair
+    if side not in ("a", "b") or pair is None:
+        return None
+    left, right = reversed(pair) if swapped(found.report.id, session.reviewer) else pair
+    return (left if side == "a" else right).id
+
+
+def _reason(found: JobView, attempt: AttemptId | None, form: Mapping[str, str]) -> str:
+    reason = form.get("reason", "").strip()[:_LONGEST_REASON]
+    if "blind" not in form:
+        return reason
+    chosen = next((each for each in found.report.attempts if each.id == attempt), None)
+    preferred = "" if chosen is None else f", preferred {path_of(chosen, found.report)}"
+    return f"{reason} (compared blind{preferred})".strip()
+
+
+async def _beats(_request: Request, _session: Session, form: Mapping[str, str]) -> Response:
+    """Seconds of reading. Those of long ago and those to come are nobody's reading and are left out."""
+    now_s = int(runtime.now().timestamp())
+    told = [number(text) for text in form.get("seconds", "").split(",")[:_OLDEST_BEAT_S]]
+    latest = now_s + _EARLIEST_BEAT_S
+    seconds = [second for second in told if second is not None and now_s - _OLDEST_BEAT_S <= second <= latest]
+    job_id = JobId(form.get("job", ""))
+
+    def write(tx: Tx) -> None:
+        if (review := reviews.open_of(tx, job_id)) is not None:
+            reviews.add_reading(tx, review.id, seconds)
+
+    if seconds:
+        await saved(write, durable=False)
+    return Response(status_code=204)
+
+
+decide = writer(_decide)
+beats = writer(_beats)

@@ -1,0 +1,153 @@
+"""What a reviewer sees: the inbox, the output, its citations in their sources, both paths, figures and trends."""
+
+import re
+from html import unescape
+from pathlib import Path as FilePath
+
+from review.sides import swapped
+from tests.faults.support import Service, book, summary
+from tests.review.support import visiting, waiting_job
+from throughline.domain.job import PathChoice
+
+
+def links(text: str, kind: str = "verified") -> list[str]:
+    """The addresses of the citations that became of that kind."""
+    return [unescape(link) for link in re.findall(rf'class="quote {kind}"><a href="([^"#]+)', text)]
+
+
+async def test_the_inbox_shows_what_waits_with_age_cost_and_reason(service: Service, tmp_path: FilePath):
+    report = await waiting_job(service, tmp_path)
+    async with visiting(service) as visitor:
+        inbox = await visitor.text("/")
+    assert f'href="/jobs/{report.id}"' in inbox
+    assert "less than a minute" in inbox
+    assert f"${report.cost_usd:,.4f}" in inbox
+    assert "waits for a person (review=always)" in inbox
+
+
+async def test_an_inbox_where_nothing_waits_says_so(service: Service):
+    async with visiting(service) as visitor:
+        assert "Nothing waits" in await visitor.text("/")
+
+
+async def test_a_jobs_page_is_the_document_with_its_outline_and_the_form(service: Service, tmp_path: FilePath):
+    report = await waiting_job(service, tmp_path)
+    async with visiting(service) as visitor:
+        text = await visitor.text(f"/jobs/{report.id}")
+    for number in range(1, 5):
+        assert f'<a href="#u{number:03d}"' in text
+        assert f'<article id="u{number:03d}"' in text
+    assert 'name="choice" value="approve"' in text
+    assert text.count('target="source"') == report.attempts[0].citations.verified
+
+
+async def test_a_citation_opens_its_source_at_the_quoted_words(service: Service, tmp_path: FilePath):
+    report = await waiting_job(service, tmp_path)
+    async with visiting(service) as visitor:
+        text = await visitor.text(f"/jobs/{report.id}")
+        link = links(text)[0]
+        quote = re.search(rf'{re.escape(link.replace("&", "&amp;"))}[^>]*>.*?<q dir="auto">(.*?)</q>', text, re.DOTALL)
+        assert quote is not None
+        source = await visitor.text(link)
+    marked = re.search(r'<mark id="span"[^>]*>(.*?)</mark>', source, re.DOTALL)
+    assert marked is not None
+    assert " ".join(marked[1].split()) == " ".join(quote[1].split())
+    assert "word for word" in source
+
+
+async def test_an_altered_quote_shows_which_words_differ(service: Service, tmp_path: FilePath):
+    service.simulator.faults("item", "alter_quotes", share=1.0, times=-1)
+    report = await waiting_job(service, tmp_path)
+    assert report.attempts[0].citations.altered
+    async with visiting(service) as visitor:
+        text = await visitor.text(f"/jobs/{report.id}")
+        source = await visitor.text(links(text, "altered")[0])
+    assert "<del>" in source
+    assert "<ins>" in source
+    assert '<mark id="span"' in source
+    assert 'class="badge error"' in text
+
+
+async def test_units_with_flags_come_first_on_request(service: Service, tmp_path: FilePath):
+    service.simulator.faults("item", "alter_quotes", share=0.3, times=-1)
+    report = await waiting_job(service, tmp_path, chapters=12)
+    async with visiting(service) as visitor:
+        text = await visitor.text(f"/jobs/{report.id}?order=flags")
+    articles = text.split("<article ")[1:]
+    errors = [article.count('<li class="error">') for article in articles]
+    assert errors[0] > 0
+    assert errors == sorted(errors, reverse=True)
+
+
+async def test_both_paths_stand_side_by_side_by_unit(service: Service, tmp_path: FilePath):
+    report = await waiting_job(service, tmp_path, PathChoice.BOTH)
+    async with visiting(service) as visitor:
+        text = await visitor.text(f"/jobs/{report.id}/compare")
+    assert text.count('class="unit pair"') == 4
+    for attempt in report.attempts:
+        assert f"attempt={attempt.id}" in text
+    assert "nothing here is a score" in text
+
+
+async def test_a_job_of_one_path_has_nothing_to_compare(service: Service, tmp_path: FilePath):
+    report = await waiting_job(service, tmp_path)
+    async with visiting(service) as visitor:
+        assert (await visitor.get(f"/jobs/{report.id}/compare")).status_code == 404
+
+
+async def test_a_blind_reading_names_no_path_and_keeps_its_order(service: Service, tmp_path: FilePath):
+    report = await waiting_job(service, tmp_path, PathChoice.BOTH)
+    async with visiting(service) as visitor:
+        text = await visitor.text(f"/jobs/{report.id}/blind")
+        link = links(text)[0]
+        source = await visitor.text(link)
+        assert await visitor.text(f"/jobs/{report.id}/blind") == text
+    for word in ("single", "chunk", "batch", "$", *(attempt.id for attempt in report.attempts)):
+        assert word not in text.lower()
+        assert word not in source.lower()
+
+
+async def test_over_many_reviewers_either_path_comes_first():
+    orders = [swapped(f"job-{number}", "Ada") for number in range(200)]  # pyright: ignore[reportArgumentType]
+    assert 60 < sum(orders) < 140
+
+
+async def test_an_output_that_was_preferred_blind_is_published_and_the_reason_says_so(
+    service: Service, tmp_path: FilePath
+):
+    report = await waiting_job(service, tmp_path, PathChoice.BOTH)
+    async with visiting(service) as visitor:
+        await visitor.decide(report.id, "approve", blind="1", side="b", reason="clearer")
+    job = await service.job()
+    published = next(each for each in job.attempts if each.id == job.published_attempt_id)
+    single, chunked = sorted(job.attempts, key=lambda a: a.path != "single_pass")
+    wanted = single if swapped(job.id, "Ada") else chunked
+    assert published.id == wanted.id
+    assert job.reason == f"clearer (compared blind, preferred {wanted.path})"
+
+
+async def test_the_figures_are_those_of_the_ledger(service: Service, tmp_path: FilePath):
+    report = await waiting_job(service, tmp_path)
+    async with visiting(service) as visitor:
+        text = await visitor.text(f"/jobs/{report.id}/figures")
+    assert f"${report.cost_usd:,.4f}" in text
+    assert report.plan is not None
+    assert f"${report.plan.chunked.expected_total_usd:,.4f}" in text
+    assert "completeness" in text
+
+
+async def test_trends_draw_what_the_jobs_cost(service: Service, tmp_path: FilePath):
+    await service.run(summary(PathChoice.BOTH, book(tmp_path, 4)))
+    async with visiting(service) as visitor:
+        text = await visitor.text("/trends")
+        assert "Nothing to draw yet" in await visitor.text("/trends?jobs=real")
+    assert "Cost by path and output size" in text
+    assert '<circle class="single_pass" cx=' in text
+    assert '<rect class="chunked" x=' in text
+
+
+async def test_the_list_shows_jobs_that_wait_for_nobody(service: Service, tmp_path: FilePath):
+    report = await service.run(summary(PathChoice.CHUNKED, book(tmp_path, 3)))
+    async with visiting(service) as visitor:
+        assert report.id in await visitor.text("/jobs")
+        assert "waits for no decision" in await visitor.text(f"/jobs/{report.id}")
