@@ -27,6 +27,7 @@ _EARLIEST_BEAT_S = 2  # clocks of one machine agree; this much is the rounding
 async def _decide(request: Request, session: Session, form: Mapping[str, str]) -> Response:
     job_id = job_id_of(request)
     found = await read(lambda tx: view(tx, job_id))
+    await _keep(job_id, form)
     try:
         again = await deciding.decide(job_id, _decision(found, session, form))
     except ThroughlineError as error:  # late, twice, or nothing to approve: said as it is
@@ -73,12 +74,17 @@ def _reason(found: JobView, attempt: AttemptId | None, form: Mapping[str, str]) 
 
 
 async def _beats(_request: Request, _session: Session, form: Mapping[str, str]) -> Response:
-    """Seconds of reading. Those of long ago and those to come are nobody's reading and are left out."""
+    """Seconds of reading, sent every few of them."""
+    await _keep(JobId(form.get("job", "")), form)
+    return Response(status_code=204)
+
+
+async def _keep(job_id: JobId, form: Mapping[str, str]) -> None:
+    """Keep the form's seconds of reading. Those of long ago and those to come are nobody's and are left out."""
     now_s = int(runtime.now().timestamp())
     told = [number(text) for text in form.get("seconds", "").split(",")[:_OLDEST_BEAT_S]]
     latest = now_s + _EARLIEST_BEAT_S
     seconds = [second for second in told if second is not None and now_s - _OLDEST_BEAT_S <= second <= latest]
-    job_id = JobId(form.get("job", ""))
 
     def write(tx: Tx) -> None:
         if (review := reviews.open_of(tx, job_id)) is not None:
@@ -86,7 +92,6 @@ async def _beats(_request: Request, _session: Session, form: Mapping[str, str]) 
 
     if seconds:
         await saved(write, durable=False)
-    return Response(status_code=204)
 
 
 decide = writer(_decide)

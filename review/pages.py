@@ -40,8 +40,13 @@ async def _jobs(request: Request, _session: Session) -> Response:
 
 async def _trends(request: Request, _session: Session) -> Response:
     wanted = request.query_params.get("jobs")
-    simulated = wanted == "simulated" or (wanted != "real" and runtime.current().simulated)
-    found = await read(lambda tx: trend_figures.gather(tx, simulated=simulated, now=runtime.now()))
+
+    def gather(tx: Tx) -> trend_figures.Trends:
+        newest = reading.recent(tx, 1)
+        simulated = wanted == "simulated" or (wanted != "real" and any(report.simulated for report in newest))
+        return trend_figures.gather(tx, simulated=simulated, now=runtime.now())
+
+    found = await read(gather)
     return page(request, "trends.html", trends=found)
 
 

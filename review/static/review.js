@@ -36,6 +36,11 @@
     }
     document.addEventListener("visibilitychange", () => { if (document.visibilityState === "hidden") send(); });
     addEventListener("pagehide", send);
+    // A decision ends the counting: what is still on the shelf goes with it.
+    document.addEventListener("submit", (event) => {
+      const field = event.target.elements.namedItem("seconds");
+      if (field) field.value = kept().join(",");
+    });
     send();
     wait();
   }

@@ -96,13 +96,16 @@ async def test_a_drawn_job_runs_both_paths_and_the_plan_says_why(service: Servic
 
 async def test_exploration_stays_below_its_daily_budget(service: Service, tmp_path: Path):
     """What a drawn job may cost at most is taken off the day's budget when it is planned."""
-    files = [book(tmp_path, 2, f"book{number}.md", sea=f"sea {number}") for number in range(3)]
-    first = await planned(service, summary(PathChoice.AUTO, files[0]), explore_share=1.0, explore_daily_usd=Decimal(5))
-    rules = {"explore_share": 1.0, "explore_daily_usd": first.exploration_usd * Decimal("2.5")}
-    for file in files:
-        await service.run(summary(PathChoice.AUTO, file), **rules)
-    both = [job.plan is not None and job.plan.run_both for job in reversed(await service.jobs())]
-    assert both == [True, True, False]
+    first, second = (book(tmp_path, 2, f"book{number}.md", sea=f"sea {number}") for number in range(2))
+    asked = summary(PathChoice.AUTO, first)
+    drawn = await planned(service, asked, explore_share=1.0, explore_daily_usd=Decimal(5))
+    rules = {"explore_share": 1.0, "explore_daily_usd": drawn.exploration_usd * Decimal("1.5")}
+    ran = await service.run(asked, **rules)
+    after = await planned(service, summary(PathChoice.AUTO, second), **rules)
+    assert ran.plan is not None
+    assert (ran.plan.run_both, after.run_both) == (True, False)
+    assert after.exploration is not None
+    assert "would exceed the day's" in after.exploration.reason
 
 
 async def test_a_sensitive_job_is_never_sent_twice_to_learn_from_it(service: Service, tmp_path: Path):

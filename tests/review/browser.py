@@ -83,7 +83,9 @@ class Browser:
         return self._ask("POST", "/window/new", type="tab")["handle"]
 
     def to_tab(self, handle: str) -> None:
+        """Talk to that tab, and have it in front as a person would."""
         self._ask("POST", "/window", handle=handle)
+        self._devtools("Page.bringToFront")
 
     def close_tab(self) -> None:
         self._ask("DELETE", "/window")

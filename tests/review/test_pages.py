@@ -83,7 +83,7 @@ async def test_both_paths_stand_side_by_side_by_unit(service: Service, tmp_path:
     report = await waiting_job(service, tmp_path, PathChoice.BOTH)
     async with visiting(service) as visitor:
         text = await visitor.text(f"/jobs/{report.id}/compare")
-    assert text.count('class="unit pair"') == 4
+    assert text.count('class="unit pair"') == 4 + 1  # and the overviews
     for attempt in report.attempts:
         assert f"attempt={attempt.id}" in text
     assert "nothing here is a score" in text

@@ -1,0 +1,62 @@
+"""`throughline serve`: everything on one machine from one command, and one Ctrl-C ends all of it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e.leash import end
+from tests.e2e.stack import PYTHONPATH, eventually, free_port, leashed, prefect_environment
+from tests.faults.support import book
+
+pytestmark = pytest.mark.e2e
+
+
+def test_one_command_serves_and_one_interrupt_stops_everything(tmp_path: Path):
+    port = free_port()
+    env = prefect_environment(tmp_path) | {
+        "PYTHONPATH": PYTHONPATH,
+        "THROUGHLINE_COLLECT_SCHEDULE": "20s",
+        "THROUGHLINE_SWEEP_SCHEDULE": "off",
+    }
+    log = tmp_path / "serve.log"
+    command = (sys.executable, "-m", "throughline", "serve", "--simulate", "--port", str(port))
+    with leashed(*command, env=env, cwd=tmp_path, log=log) as pid:
+        service = psutil.Process(pid)
+        started: list[psutil.Process] = []
+        try:
+            eventually(lambda: "The workers run" in log.read_text(), within_s=180)
+            started = service.children(recursive=True)
+            told = ["start", book(tmp_path, 2), "--kind", "summary", "--path", "both", "--wait", "--json"]
+            client = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "ANTHROPIC_API_KEY": "sim-local"}
+            done = subprocess.run(
+                [sys.executable, "-m", "throughline", *told],
+                cwd=tmp_path,
+                env=env | client,
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["status"] == "done"
+            assert "Suspended" in done.stderr
+            started += [child for child in service.children(recursive=True) if child not in started]
+            os.kill(pid, signal.SIGINT)
+            eventually(lambda: not any(alive(process) for process in (service, *started)), within_s=120)
+        finally:
+            print(log.read_text()[-4000:])  # pytest shows it of a failed test
+            for process in started:
+                end(process.pid)
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
