@@ -30,6 +30,7 @@ COPY --from=packages /venv /venv
 WORKDIR /app
 COPY deployments deployments
 COPY flows flows
+COPY review review
 COPY simulator simulator
 COPY storage storage
 COPY tasks tasks

@@ -28,7 +28,7 @@ test: $(VENV)/installed  ## Run the tests
 chaos: $(VENV)/installed  ## Prove that nothing is lost or paid twice: kills, faults, random chaos (about 15 minutes)
 	$(BIN)/python -m pytest -q -m chaos tests/chaos
 
-e2e: $(VENV)/installed  ## Prove the deployed service: a real Prefect server, workers, PostgreSQL (about 10 minutes)
+e2e: $(VENV)/installed  ## Prove the deployed service: a real Prefect server, workers, PostgreSQL (20 minutes)
 	$(BIN)/python -m pytest -q -m e2e tests/e2e
 
 serve: $(VENV)/installed  ## Run the whole service on this machine until Ctrl-C

@@ -104,10 +104,13 @@ def test_many_suspended_runs_hold_no_process(deployed: Deployed, capsys: pytest.
     count = 30
     stack = deployed("--batch-seconds", "1000")
     with stack.worker() as worker:
+        runs = [stack.start("document-job", job(stack, path="single_pass", name="0.md"))]
+        stack.reaches(runs[0], "Suspended")
         watched = psutil.Process(worker.pid), psutil.Process(stack.server.pid)
         before = [megabytes(process) for process in watched]
         started = time.monotonic()
-        runs = [stack.start("document-job", job(stack, path="single_pass", name=f"{n}.md")) for n in range(count)]
+        for number in range(1, count):
+            runs.append(stack.start("document-job", job(stack, path="single_pass", name=f"{number}.md")))
         most = follow(stack, worker, runs)
         elapsed = time.monotonic() - started
         eventually(lambda: not worker.runs(), within_s=20)
@@ -132,5 +135,5 @@ def follow(stack: Stack, worker: Worker, runs: list[str]) -> int:
         body = {"flow_runs": {"id": {"any_": runs}, "state": {"name": {"any_": ["Suspended"]}}}}
         return stack.server.http.post("/flow_runs/count", json=body).raise_for_status().json() == len(runs)
 
-    eventually(all_suspended, within_s=480, every_s=0.2)
+    eventually(all_suspended, within_s=900, every_s=0.5)
     return most

@@ -80,6 +80,15 @@ async def test_seconds_told_by_two_tabs_or_twice_count_once(service: Service, tm
         assert "1.0 min" in await visitor.text("/")
 
 
+async def test_seconds_that_were_not_sent_yet_go_with_the_decision(service: Service, tmp_path: FilePath):
+    report = await waiting_job(service, tmp_path)
+    now = int(time.time())
+    async with visiting(service) as visitor:
+        await visitor.beat(report.id, list(range(now - 30, now - 5)))
+        await visitor.decide(report.id, "reject", seconds=",".join(map(str, range(now - 10, now))))
+        assert review_of(report.id).minutes == 0.5
+
+
 async def test_seconds_of_long_ago_or_to_come_and_nonsense_do_not_count(service: Service, tmp_path: FilePath):
     report = await waiting_job(service, tmp_path)
     now = int(time.time())

@@ -1,0 +1,179 @@
+"""A person's walk through the pages in a real browser; the pages are served by the real command.
+
+The pictures go to the folder that `REVIEW_PICTURES` names (docs/review in the repository), else nowhere that stays.
+"""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path as FilePath
+
+import pytest
+
+from tests.faults.support import Service, book, summary
+from tests.review.browser import Browser, browsing, installed
+from tests.review.support import review_of, visiting, waiting_job
+from tests.servers import ROOT
+from throughline.domain.job import JobStatus, PathChoice
+from throughline.domain.review import Origin
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(not installed(), reason="needs chromium and chromedriver (Debian: chromium-driver)"),
+]
+
+
+@contextlib.contextmanager
+def served(service: Service, folder: FilePath) -> Generator[str]:
+    """`throughline review` in a process of its own; the address that it prints."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PYTHONPATH": str(ROOT),
+        "THROUGHLINE_DATABASE_URL": service.database_url,
+    }
+    command = [sys.executable, "-u", "-m", "throughline", "review", "--port", "0"]
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://\S+", process.stdout.readline())
+            assert found is not None
+            yield found[0]
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def browser(tmp_path: FilePath) -> Generator[Browser]:
+    with browsing(tmp_path) as browser:
+        yield browser
+
+
+def pictures(folder: FilePath) -> FilePath:
+    return FilePath(os.environ.get("REVIEW_PICTURES") or folder / "pictures")
+
+
+async def test_a_reviewer_walks_from_the_inbox_to_a_decision(service: Service, tmp_path: FilePath, browser: Browser):
+    await service.run(summary(PathChoice.BOTH, book(tmp_path, 8, "log.md")))
+    await service.run(summary(PathChoice.BOTH, book(tmp_path, 16, "logs.md")))
+    service.simulator.faults("item", "alter_quotes", share=0.3, times=-1)
+    report = await waiting_job(service, tmp_path, PathChoice.BOTH, chapters=12)
+    folder, complaints = pictures(tmp_path), list[str]()
+
+    def both(name: str) -> None:
+        for scheme in ("light", "dark"):
+            browser.dress(scheme)
+            browser.picture(folder / f"{name}-{scheme}.png")
+        complaints.extend(browser.log())
+
+    with served(service, tmp_path) as address:
+        root = address.split("/login")[0]
+        browser.open(f"{root}/login")
+        both("login")
+        browser.open(address)
+        both("inbox")
+        browser.click(f'a[href="/jobs/{report.id}"]')
+        browser.find("article.unit")
+        for key in "jjk":
+            browser.press(key)
+        assert browser.run("return document.activeElement.id") == "closing"
+        browser.press("j")
+        assert browser.run("return document.activeElement.id") == "u001"
+        browser.press("o")
+        browser.enter_frame("iframe[name=source]")
+        assert browser.text("mark#span")
+        browser.leave_frame()
+        browser.click(".quote.altered a")
+        browser.enter_frame("iframe[name=source]")
+        assert browser.text("p.difference del")
+        browser.leave_frame()
+        both("document")
+        browser.open(f"{root}/jobs/{report.id}?order=flags")
+        both("flags-first")
+        browser.open(f"{root}/jobs/{report.id}/compare")
+        both("compare")
+        browser.open(f"{root}/jobs/{report.id}/figures")
+        both("figures")
+        browser.open(f"{root}/trends?jobs=simulated")
+        both("trends")
+        browser.open(f"{root}/jobs/{report.id}/blind")
+        both("blind")
+        browser.press("d")
+        browser.click("input[value=b]")
+        browser.type("#reason", "clearer")
+        browser.click("button[value=approve]")
+        browser.find("h1")
+        both("decided")
+        assert "Decided: approve" in browser.text("h1")
+    assert complaints == []
+    job = next(each for each in await service.jobs() if each.id == report.id)
+    assert job.status is JobStatus.DONE
+    async with visiting(service):
+        review = review_of(report.id)
+    assert (review.came_from, review.minutes is not None) == (Origin.PAGE, True)
+    assert review.reason is not None
+    assert "compared blind, preferred" in review.reason
+
+
+async def test_reading_and_deciding_work_without_javascript(service: Service, tmp_path: FilePath, browser: Browser):
+    report = await waiting_job(service, tmp_path)
+    with served(service, tmp_path) as address:
+        browser.without_scripts()
+        browser.open(address)
+        browser.click(f'a[href="/jobs/{report.id}"]')
+        browser.click(".quote.verified a")
+        browser.enter_frame("iframe[name=source]")
+        assert browser.text("mark#span")
+        browser.leave_frame()
+        browser.type("#reason", "read without scripts")
+        browser.click("button[value=reject]")
+        assert "Decided: reject" in browser.text("h1")
+    assert (await service.job()).status is JobStatus.REJECTED
+
+
+async def test_minutes_are_the_time_of_active_reading(service: Service, tmp_path: FilePath, browser: Browser):
+    """Reading in two tabs and over a reload counts once; a hidden tab and an idle reader do not count."""
+    report = await waiting_job(service, tmp_path)
+    with served(service, tmp_path) as address:
+        active_s = read_and_approve(browser, address, f"{address.split('/login')[0]}/jobs/{report.id}")
+    async with visiting(service):
+        minutes = review_of(report.id).minutes
+    assert minutes is not None
+    print(f"counted {minutes * 60:.0f} s of {active_s:.1f} s of active reading")
+    assert minutes * 60 == pytest.approx(active_s, abs=1.5)  # each of three stretches is rounded to seconds
+
+
+def read_and_approve(browser: Browser, address: str, page: str) -> float:
+    """The seconds in which the reader was active, by this side's clock."""
+    browser.open(address)
+    first, second = browser.window, browser.new_tab()
+    browser.to_tab(first)
+    browser.open(page)
+    browser.click("h1")  # a browser without a screen gives its window the focus with the first click
+    began = time.time()
+    time.sleep(4)
+    browser.reload()
+    time.sleep(3)
+    browser.to_tab(second)  # an empty page in front of the job's
+    active_s = time.time() - began
+    time.sleep(8)
+    browser.open(page)  # the same job in the second tab, then in the first again: one reader
+    browser.click("h1")
+    began = time.time()
+    time.sleep(4)
+    browser.to_tab(first)
+    time.sleep(2)
+    browser.press("j")
+    active_s += time.time() - began + 60  # from here on nobody touches anything: a minute counts, the rest not
+    time.sleep(72)
+    browser.press("d")
+    began = time.time()
+    time.sleep(2)
+    browser.click("button[value=approve]")
+    active_s += time.time() - began
+    browser.find("h1")
+    return active_s
