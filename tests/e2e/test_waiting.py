@@ -109,8 +109,10 @@ def test_many_suspended_runs_hold_no_process(deployed: Deployed, capsys: pytest.
         watched = psutil.Process(worker.pid), psutil.Process(stack.server.pid)
         before = [megabytes(process) for process in watched]
         started = time.monotonic()
-        for number in range(1, count):
-            runs.append(stack.start("document-job", job(stack, path="single_pass", name=f"{number}.md")))
+        runs += [
+            stack.start("document-job", job(stack, path="single_pass", name=f"{number}.md"))
+            for number in range(1, count)
+        ]
         most = follow(stack, worker, runs)
         elapsed = time.monotonic() - started
         eventually(lambda: not worker.runs(), within_s=20)
