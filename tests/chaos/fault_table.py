@@ -59,7 +59,6 @@ class Row:
     paid: int
     play: Callable[[Machine], Told]
     on_postgres: bool = False
-    known_bug: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -379,7 +378,6 @@ ROWS = (
         name="cut before its first unit, beside a chain",
         paid=2,
         play=cut_at_once_beside_a_chain,
-        known_bug="bugs_chaos.md 4: a second chain is bought that asks what the first one has asked",
     ),
     Row(name="saved state resumed, run a third time", paid=1, play=resumed),
     Row(name="connection dropped after accept", paid=1, play=dropped_after_accept),

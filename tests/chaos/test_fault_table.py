@@ -16,11 +16,7 @@ def bench() -> Iterator[Bench]:
         yield bench
 
 
-def _marks(row: Row) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.xfail(strict=True, reason=row.known_bug)] if row.known_bug else []
-
-
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.name, marks=_marks(row)) for row in ROWS])
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
 def test_a_fault_is_paid_once_and_told_as_it_is(row: Row, bench: Bench):
     measured = bench.measure(row)
     RESULTS.add("Faults", HEADER, measured.cells())

@@ -72,12 +72,14 @@ def test_a_run_killed_just_before_it_suspends_is_finished_by_the_sweep(deployed:
 
 
 def test_a_machine_that_dies_just_before_a_run_suspends_leaves_no_job_behind(deployed: Deployed):
-    stack = deployed("--batch-seconds", "3")
+    stack = deployed("--batch-seconds", "3", "--tokens-per-second", "3000")
     with stack.worker("doomed", THROUGHLINE_FAILPOINT="before-suspend") as worker:
         run = stack.start("document-job", job(stack))
-        (process,) = eventually(worker.runs)
-        os.kill(worker.pid, signal.SIGKILL)  # first, so that nobody tells Prefect of the death of the run's process
-        eventually(lambda: not process.is_running())
+        eventually(lambda: stack.simulator.requests("POST", "/v1/messages"))
+        (process,) = worker.runs()
+        os.kill(worker.pid, signal.SIGSTOP)  # so that nobody tells Prefect of the death of the run's process
+        eventually(lambda: process.status() == psutil.STATUS_ZOMBIE)
+        worker.die()
     assert stack.job()["status"] == "waiting"
     assert stack.state(run)["name"] == "Running"
     with stack.worker("second"):
