@@ -43,7 +43,7 @@ def spent(work: Callable[[], object]) -> str:
 def some_sources(characters: int) -> list[Source]:
     """Sources of the library up to that size."""
     chosen: list[Source] = []
-    for text in defects.library(ALL_MODULES):
+    for text in defects.real_texts(ALL_MODULES):
         chosen.append(text.source)
         if sum(len(source.text) for source in chosen) >= characters:
             break
@@ -79,7 +79,7 @@ def time_citations() -> None:
 
 def long_output() -> Clean:
     """A correct output of that many tokens in which every sentence is quoted, made of the wordiest sources."""
-    texts = sorted(defects.library(ALL_MODULES), key=_wordiness, reverse=True)
+    texts = sorted(defects.real_texts(ALL_MODULES), key=_wordiness, reverse=True)
     used = 100
     while used < len(texts) and _tokens(_summary(texts[:used]).output) < OUTPUT_TOKENS:
         used += 20
@@ -121,7 +121,7 @@ def print_scores() -> None:
     print(f"{'defect':<34}{'planted':>8}{'recall':>9}{'clean units':>13}{'false alarms':>14}")
     for name, score in defects.scores(PLANTED).items():
         print(_row(name, score))
-    texts = defects.library(PLANTED.modules)
+    texts = defects.real_texts(PLANTED.modules)
     clean = defects.summary(texts, Corpus(text.source for text in texts), seed=0, most_units=PLANTED.units)
     print("units with a finding, in a correct output in other words than its sources:")
     for name, share in defects.alarms(defects.in_other_words(clean)).items():

@@ -51,7 +51,7 @@ _SENTENCE_GAP = re.compile(r"(?<=[a-z)]\.)\s+(?=[A-Z][a-z])")
 
 
 @cache
-def library(modules: int, most_topics: int | None = None) -> tuple[Text, ...]:
+def real_texts(modules: int, most_topics: int | None = None) -> tuple[Text, ...]:
     """The language reference, a source a topic, and so many modules of the standard library."""
     texts = [(f"{name}.rst", Format.RST, text, [text]) for name, text in sorted(topics.items())[:most_topics]]
     for path in _modules()[:modules]:
@@ -665,7 +665,7 @@ class Amount:
 
 def scores(amount: Amount) -> dict[str, Score]:
     """Every class of defects, planted until there are enough of it or all outputs are used up."""
-    texts = library(amount.modules, amount.topics)
+    texts = real_texts(amount.modules, amount.topics)
     corpus = Corpus(text.source for text in texts)
     table: dict[str, Score] = {DROPPED: Score()}
     for seed in range(amount.outputs):

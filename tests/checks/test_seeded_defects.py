@@ -5,7 +5,7 @@ The counts here keep the test short; `python -m benchmarks.checks` plants fifty 
 
 import pytest
 
-from tests.defects import CLASSES, DROPPED, Amount, Score, alarms, in_other_words, library, scores, summary
+from tests.defects import CLASSES, DROPPED, Amount, Score, alarms, in_other_words, real_texts, scores, summary
 from throughline.domain.checks.corpus import Corpus
 
 AMOUNT = Amount(modules=10, topics=12, units=40, planted=12, outputs=2)
@@ -31,7 +31,7 @@ def test_correct_outputs_raise_no_alarm(table: dict[str, Score]):
 
 
 def test_rewording_a_correct_output_raises_no_error():
-    texts = library(AMOUNT.modules, AMOUNT.topics)
+    texts = real_texts(AMOUNT.modules, AMOUNT.topics)
     clean = summary(texts, Corpus(text.source for text in texts), seed=0, most_units=AMOUNT.units)
     shares = alarms(in_other_words(clean))
     assert {name for name, share in shares.items() if share > 0.01} <= {
