@@ -5,7 +5,7 @@ There is no queue table: a job's status, its lease and its batches say everythin
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 
 from storage.engine import Tx
 from storage.tables import batches, calls, jobs
@@ -48,6 +48,14 @@ def ready(tx: Tx, *, simulated: bool) -> list[tuple[JobId, str | None]]:
     """Waiting jobs whose batches have all been settled, each with the flow run that waits for it."""
     wanted = (jobs.c.status == JobStatus.WAITING) & (jobs.c.simulated == simulated) & ~_open_batch(jobs.c.id)
     return _with_flow_runs(tx, wanted)
+
+
+def left_behind(tx: Tx, job_id: JobId, since: datetime) -> bool:
+    """Whether the job's last batch was settled before that moment and no process has held the job since."""
+    held = select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.lease_until >= since)
+    settled = select(func.max(batches.c.ingested_at)).join(calls, calls.c.batch_id == batches.c.id)
+    last = tx.execute(settled.where(calls.c.job_id == job_id)).scalar_one()
+    return tx.execute(held).first() is None and (last is None or last < since)
 
 
 def suspended(tx: Tx, *, simulated: bool) -> list[tuple[JobId, str | None]]:

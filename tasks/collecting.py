@@ -132,6 +132,11 @@ async def _go_on(flow_runs: FlowRuns, collected: Collected) -> None:
             case Standing.GONE | Standing.ENDED:
                 await saved(lambda tx, job_id=job_id: _queue_if_waiting(tx, job_id))
                 collected.requeued += 1
+            case Standing.UNDER_WAY if await _left_behind(job_id):
+                # Its worker died with nobody to tell Prefect. The run keeps the job, so that one which is late after
+                # all finds it done.
+                await saved(lambda tx, job_id=job_id: _queue_if_waiting(tx, job_id, keeps_run=True))
+                collected.requeued += 1
             case _:
                 pass  # it is on its way, or the server is away: the next pass looks again
 
@@ -153,11 +158,17 @@ async def _standing(flow_runs: FlowRuns, flow_run_id: str | None) -> Standing:
     return Standing.GONE if flow_run_id is None else await flow_runs.standing(flow_run_id)
 
 
-def _queue_if_waiting(tx: Tx, job_id: JobId) -> None:
+def _queue_if_waiting(tx: Tx, job_id: JobId, *, keeps_run: bool = False) -> None:
     leases.holder(tx, job_id, locked=True)  # else a worker that takes the job up at this moment is not seen
     if jobs.get(tx, job_id).status is JobStatus.WAITING:
-        jobs.belongs_to(tx, job_id, None)
+        if not keeps_run:
+            jobs.belongs_to(tx, job_id, None)
         jobs.set_status(tx, job_id, JobStatus.QUEUED, now=runtime.now())
+
+
+async def _left_behind(job_id: JobId) -> bool:
+    since = runtime.now() - timedelta(seconds=2 * runtime.current().settings.lease_s)
+    return await read(lambda tx: queue.left_behind(tx, job_id, since))
 
 
 async def _follow_cancelled_runs(flow_runs: FlowRuns, collected: Collected) -> None:
