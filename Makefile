@@ -22,8 +22,8 @@ $(VENV)/installed: requirements.lock pyproject.toml
 demo: $(VENV)/installed  ## Run a real job both ways on the simulator and compare (no key, no cost)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" DEMO=$(DEMO) bash deployments/demo.sh
 
-test: $(VENV)/installed  ## Run the tests
-	$(BIN)/python -m pytest -q
+test: $(VENV)/installed  ## Run the tests, a process for each core
+	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile
 
 chaos: $(VENV)/installed  ## Prove that nothing is lost or paid twice: kills, faults, random chaos (about 15 minutes)
 	$(BIN)/python -m pytest -q -m chaos tests/chaos
