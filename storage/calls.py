@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Row, bindparam, case, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, bindparam, case, func, insert, or_, select, text, update
 
 from storage import ids
 from storage.engine import Tx
@@ -26,7 +26,8 @@ from throughline.domain.pricing import Price
 _LINK = TypeAdapter(Link)
 _BUDGET_LOCK = 7_266_143  # any constant: one advisory lock for the day's budget on PostgreSQL
 
-_SETTLE = update(calls).where(calls.c.id == bindparam("call"), calls.c.state.in_(call_sources(CallState.RECORDED)))
+_RECORDABLE = or_(*(calls.c.state == state for state in call_sources(CallState.RECORDED)))  # cheaper to run than IN
+_SETTLE = update(calls).where(calls.c.id == bindparam("call"), _RECORDABLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,15 +117,19 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # Any: the drive
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
     reading_only = bool(options.get("reading_only"))
-    synchronous = "FULL" if options.get("durable", True) else "NORMAL"
-    statements = [f"PRAGMA query_only = {int(reading_only)}"]
-    statements += ["BEGIN"] if reading_only else [f"PRAGMA synchronous = {synchronous}", "BEGIN IMMEDIATE"]
+    wanted = {"query_only": str(int(reading_only))}
+    if not reading_only:
+        wanted["synchronous"] = "FULL" if options.get("durable", True) else "NORMAL"
+    has: dict[str, str] = connection.info.setdefault("pragmas", {})
     cursor = connection.connection.cursor()
     try:
-        for statement in statements:
-            cursor.execute(statement)
+        for name, value in wanted.items():
+            if has.get(name) != value:
+                cursor.execute(f"PRAGMA {name} = {value}")
+                has[name] = value
+        cursor.execute("BEGIN" if reading_only else "BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:  # past SQLAlchemy's own translation
-        raise OperationalError("; ".join(statements), None, error) from error
+        raise OperationalError("begin a transaction", None, error) from error
     finally:
         cursor.close()
 

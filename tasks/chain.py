@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from storage import attempts, calls, jobs
 from storage.attempts import Attempt
@@ -124,13 +124,15 @@ def _past(call: Call) -> PastLink:
 
 
 async def _finish(chain: _Chain, status: AttemptStatus, reason: str | None = None) -> None:
-    def write(tx: Tx) -> Attempt:
+    now = runtime.now()
+
+    def write(tx: Tx) -> None:
         leasing.require(tx, chain.context.job.id)
-        attempts.finish(tx, chain.attempt.id, status, reason=reason, now=runtime.now())
-        return attempts.get(tx, chain.attempt.id)
+        attempts.finish(tx, chain.attempt.id, status, reason=reason, now=now)
 
     reach(Failpoint.CHAIN_BEFORE_FINISH)
-    chain.attempt = await saved(write)
+    await saved(write)
+    chain.attempt = replace(chain.attempt, status=status, reason=reason, finished_at=now)
     reach(Failpoint.ATTEMPT_FINISHED)
 
 

@@ -141,7 +141,8 @@ def _units_step(state: ChainState, missing: Sequence[OutlineUnit], limits: PartL
 
 
 def _not_in(units: Sequence[OutlineUnit], others: Sequence[OutlineUnit]) -> list[OutlineUnit]:
-    return [unit for unit in units if unit not in others]
+    other_ids = {unit.id for unit in others}
+    return [unit for unit in units if unit.id not in other_ids]
 
 
 def _rewritten(
@@ -160,7 +161,7 @@ def _again(units: Sequence[OutlineUnit], past: Sequence[PastLink], limits: PartL
     for ids in _packed(repairs, limits):
         errors = tuple(dict.fromkeys(error for unit_id in ids for error in last_of[unit_id].errors))
         yield Link(kind=LinkKind.REPAIR, unit_ids=ids, errors=errors)
-    cut = [unit for unit in units if unit not in repairs]
+    cut = _not_in(units, repairs)
     size = min((len(last_of[unit.id].link.unit_ids) for unit in cut), default=0)
     smaller = PartLimits(units=max(1, -(-size // 2)), source_characters=limits.source_characters)
     for ids in _packed(cut, smaller):
