@@ -8,7 +8,7 @@ export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos e2e serve check coverage lock benchmark clean
+.PHONY: help demo test unit chaos e2e serve check coverage lock benchmark clean
 
 help:  ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,9 @@ demo: $(VENV)/installed  ## Run a real job both ways on the simulator and compar
 
 test: $(VENV)/installed  ## Run the tests, a process for each core
 	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile
+
+unit: $(VENV)/installed  ## Run the pure tests only: some five seconds
+	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile tests/unit
 
 chaos: $(VENV)/installed  ## Prove that nothing is lost or paid twice: kills, faults, random chaos (about 15 minutes)
 	$(BIN)/python -m pytest -q -m chaos tests/chaos

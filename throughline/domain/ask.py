@@ -44,11 +44,15 @@ class Ask:
     @property
     def fingerprint(self) -> str:
         """sha256 over everything that decides the answer, in hex."""
-        documents = [[d.title, hashlib.sha256(d.text.encode()).hexdigest()] for d in self.documents]
-        schema = _schema_digest(self.kind) if self.structured else None
-        parts = [self.model, self.system, documents, self.instruction, schema, self.max_tokens]
-        parts += [self.effort, self.cache_documents]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        parts: list[object] = [self.model, self.system, self.instruction, self.max_tokens, self.effort]
+        parts += [self.cache_documents, _schema_digest(self.kind) if self.structured else None]
+        parts += [part for document in self.documents for part in (document.title, document.text)]
+        digest = hashlib.sha256()
+        for part in parts:
+            data = str(part).encode("utf-8", "surrogatepass")
+            digest.update(b"%d:" % len(data))  # so that no two lists of parts read the same
+            digest.update(data)
+        return digest.hexdigest()
 
 
 @cache
