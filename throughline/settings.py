@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from throughline.domain.job import Effort
+from throughline.domain.learning.costs import RISK_OF_CUT
 from throughline.domain.models import DEFAULT_MODEL, Model, find, unlisted
 from throughline.domain.pricing import UnlistedPrice
 from throughline.domain.review import OnExpiry
@@ -49,7 +50,7 @@ class Settings(BaseSettings):
     daily_budget_usd: Decimal | None = Field(default=None, gt=0)
     review_usd_per_hour: Decimal = Field(default=Decimal(60), ge=0)
     waiting_usd_per_hour: Decimal = Field(default=Decimal("0.25"), ge=0)
-    risk_of_cut: float = Field(default=0.10, gt=0, lt=1)
+    risk_of_cut: float = Field(default=RISK_OF_CUT, gt=0, lt=1)
     explore_share: float = Field(default=0.0, ge=0, le=1)
     explore_daily_usd: Decimal = Field(default=Decimal(0), ge=0)
     batch_poll_s: float = Field(default=60.0, gt=0)

@@ -104,7 +104,11 @@ def _usd_per_mtok(usage: Usage, model: Model, chosen: Settings) -> Decimal:
 
 
 def _knobs(chosen: Settings) -> Knobs:
-    return Knobs(review_usd_per_hour=chosen.review_usd_per_hour, waiting_usd_per_hour=chosen.waiting_usd_per_hour)
+    return Knobs(
+        review_usd_per_hour=chosen.review_usd_per_hour,
+        waiting_usd_per_hour=chosen.waiting_usd_per_hour,
+        risk_of_cut=chosen.risk_of_cut,
+    )
 
 
 def _replay_json(found: Replay, model: Model) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from throughline.domain import prompts, sizing
 from throughline.domain.chain import PartLimits
 from throughline.domain.documents import upper_tokens
 from throughline.domain.job import JobSpec, Path, ReviewMode
+from throughline.domain.learning.costs import RISK_OF_CUT
 from throughline.domain.learning.exploration import ExplorationRules
 from throughline.domain.learning.sizes import SizeLearner
 from throughline.domain.models import Model
@@ -30,7 +31,6 @@ _BATCH_QUEUE_HOURS = 0.5  # "most batches end in less than an hour"; not measure
 _SYNC_TOKENS_PER_HOUR = 250_000  # about 70 tokens a second; not measured by us
 _CHAIN_CONCURRENCY = 4
 _READING_WORDS_PER_MINUTE = 238  # Brysbaert 2019, non-fiction
-_REWORK_SHARE = Decimal("0.25")  # share of the chain that a cut single pass is expected to need
 _REVIEW_SHARE = {ReviewMode.ALWAYS: 1.0, ReviewMode.AUTO: 0.1, ReviewMode.NEVER: 0.0}
 
 
@@ -40,7 +40,7 @@ class Policy:
 
     review_usd_per_hour: Decimal
     waiting_usd_per_hour: Decimal
-    risk_of_cut: float = 0.10
+    risk_of_cut: float = RISK_OF_CUT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,14 +117,17 @@ def _output_per_unit(spec: JobSpec, model: Model) -> int:
     return round(visible * (1 + sizing.thinking_share(model, spec.effort)))
 
 
-def single_pass(case: Case, size: OutputSize, chain_usd: Decimal) -> PathEstimate:
+def single_pass(case: Case, size: OutputSize, chain: PathEstimate) -> PathEstimate:
+    """The single pass. Should it be cut, `chain` (the estimate for the whole job) writes what is missing."""
     cap = case.model.batch_output_tokens
     overhead = _prompt_tokens(case, case.units)
     expected_input = case.corpus.tokens.expected + overhead
     worst_input = case.corpus.tokens.upper + overhead
-    chance = size.probability_over(cap)
-    hours = _BATCH_QUEUE_HOURS + min(size.expected_tokens, cap) / _BATCH_TOKENS_PER_HOUR
-    expected_usd = _usd(case, expected_input, min(size.expected_tokens, cap), batch=True)
+    beyond = size.overrun(cap)
+    written = min(max(round(size.expected_tokens - beyond.chance * beyond.tokens), 1), cap)
+    hours = _BATCH_QUEUE_HOURS + written / _BATCH_TOKENS_PER_HOUR
+    hours += beyond.chance * beyond.share * chain.hours
+    expected_usd = _usd(case, expected_input, written, batch=True)
     obstacles = [
         *_single_pass_obstacles(case, size, worst_input),
         *_common_obstacles(case.spec, hours, expected_usd),
@@ -140,9 +143,16 @@ def single_pass(case: Case, size: OutputSize, chain_usd: Decimal) -> PathEstimat
         expected_usd=expected_usd,
         worst_usd=_usd(case, worst_input, cap, batch=True),
         hours=hours,
-        chance=chance,
-        rework_usd=Decimal(chance) * chain_usd * _REWORK_SHARE,
+        chance=beyond.chance,
+        rework_usd=Decimal(beyond.chance) * _rework_usd(case, beyond.share, chain.expected_usd),
     )
+
+
+def _rework_usd(case: Case, missing_share: float, chain_usd: Decimal) -> Decimal:
+    """What the chain costs that writes this share of the output; one that needs all sources reads them in full."""
+    corpus = Usage(cache_write_5m_tokens=case.corpus.tokens.expected if case.reads_whole_corpus else 0)
+    reading_usd = _price(case, corpus, batch=False)
+    return reading_usd + Decimal(missing_share) * (chain_usd - reading_usd)
 
 
 def _single_pass_obstacles(case: Case, size: OutputSize, worst_input: int) -> list[str]:
@@ -313,5 +323,4 @@ def assumptions(policy: Policy) -> dict[str, str]:
         "sync_tokens_per_hour": str(_SYNC_TOKENS_PER_HOUR),
         "chain_concurrency": str(_CHAIN_CONCURRENCY),
         "reading_words_per_minute": str(_READING_WORDS_PER_MINUTE),
-        "rework_share": str(_REWORK_SHARE),
     }

@@ -1,8 +1,9 @@
 """Choosing the path of a job: hard feasibility first, then the cheapest expected total.
 
-Total = tokens + chance of truncation x rework + review minutes x rate + waiting x its price. In words:
-small outputs take the chain (minutes, no wait for a batch), large ones up to 300K the single pass (half
-price, sources read once), larger ones the chain again, because no single answer can hold them.
+Total = tokens + chance of a cut x rework + review minutes x rate + waiting x its price. In words: small outputs
+take the chain (minutes, no wait for a batch), large ones the single pass (half price, sources read once), larger ones
+than 300K the chain again. Near 300K the expected cost decides: a cut answer keeps what is complete, so a cut costs what
+is missing. Only a single pass that is likelier cut than the team bears is no choice at all.
 Sizes come from structure, corrected by finished attempts; a job may be drawn to run both paths, so that both
 stay observed.
 """
@@ -27,7 +28,7 @@ def make_plan(case: Case) -> Plan:
     sizes = {path: _size(case, path) for path in Path}
     limits = estimates.part_limits(case.spec, case.model)
     chunked = estimates.chunked(case, sizes[Path.CHUNKED], limits)
-    single = estimates.single_pass(case, sizes[Path.SINGLE_PASS], chunked.expected_usd)
+    single = estimates.single_pass(case, sizes[Path.SINGLE_PASS], chunked)
     # A person reads one document, whichever path wrote it: small learned differences in length decide nothing here.
     chunked = replace(chunked, review_minutes=single.review_minutes, review_usd=single.review_usd)
     verdict = compare(_cost(single), _cost(chunked))

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 from throughline.domain.job import Depth, Effort, Kind
+from throughline.domain.learning.bounds import LEVEL, bound_at
+from throughline.domain.learning.overrun import Overrun, overrun
 from throughline.domain.learning.sizes import SizeForecast
 from throughline.domain.models import Model, Thinking, Tokenizer
 
-BOUND = 0.90
 _JOB_SPREAD = 0.25  # log standard deviation of a whole job's length around its prior
 _UNIT_SPREAD = 0.45  # log standard deviation of one unit's length within a job
 _NEW_TOKENS_PER_WORD = 1.8  # 1M tokens are about 555K English words; the older tokenizer 750K
@@ -107,19 +108,19 @@ class OutputSize:
         distance = math.log(cap_tokens / self.expected_tokens) / self.log_spread
         return 1 - NormalDist().cdf(distance)
 
-    def bound(self, chance_of_more: float) -> int:
-        """The size that is exceeded with that chance at most: at 0.1 the bound above, else on its proper side.
-
-        A chance other than 0.1 is read off the whole distribution, which is less well founded than the bound.
-        """
-        if math.isclose(chance_of_more, 1 - BOUND):
-            return self.upper_tokens
+    def size_at(self, probability: float) -> float:
+        """The size in tokens that the output stays below with that probability."""
         if self.forecast is not None:
-            size = self.forecast.size_at(1 - chance_of_more)
-        else:
-            size = self.expected_tokens * math.exp(self.log_spread * NormalDist().inv_cdf(1 - chance_of_more))
-        beyond = max if chance_of_more < 1 - BOUND else min
-        return beyond(self.upper_tokens, math.ceil(size))
+            return self.forecast.size_at(probability)
+        return self.expected_tokens * math.exp(self.log_spread * NormalDist().inv_cdf(probability))
+
+    def overrun(self, cap_tokens: int) -> Overrun:
+        """What of the output may lie beyond `cap_tokens`."""
+        return overrun(self.probability_over(cap_tokens), self.size_at, cap_tokens)
+
+    def bound(self, chance_of_more: float) -> int:
+        """The size that is exceeded with that chance at most."""
+        return bound_at(chance_of_more, self.upper_tokens, self.size_at)
 
 
 def tokens_per_word(model: Model) -> float:
@@ -151,7 +152,7 @@ def size_output(*, kind: Kind, depth: Depth, model: Model, effort: Effort, units
     return OutputSize(
         units=units,
         expected_tokens=expected,
-        upper_tokens=round(expected * math.exp(spread * NormalDist().inv_cdf(BOUND))),
+        upper_tokens=round(expected * math.exp(spread * NormalDist().inv_cdf(LEVEL))),
         thinking_tokens=thinking,
         log_spread=spread,
         basis="structural prior (no finished attempts used)",

@@ -12,7 +12,6 @@ KNOBS = Knobs(review_usd_per_hour=Decimal(60), waiting_usd_per_hour=Decimal(2))
 SINGLE = PathInputs(
     path=Path.SINGLE_PASS,
     tokens_usd=Decimal(1),
-    upper_tokens_usd=Decimal("1.5"),
     truncation_chance=0.25,
     rework_usd=Decimal(2),
     repairs=0.5,
@@ -21,9 +20,7 @@ SINGLE = PathInputs(
     hours=1.5,
     learned_from={"tokens": 40},
 )
-CHUNKED = replace(
-    SINGLE, path=Path.CHUNKED, tokens_usd=Decimal(2), upper_tokens_usd=Decimal(3), truncation_chance=0.0, hours=0.25
-)
+CHUNKED = replace(SINGLE, path=Path.CHUNKED, tokens_usd=Decimal(2), truncation_chance=0.0, hours=0.25)
 
 
 def test_each_component_is_named_explained_and_counted():
@@ -34,18 +31,10 @@ def test_each_component_is_named_explained_and_counted():
         "repairs": Decimal("0.1"),
         "review": Decimal(10),
         "waiting": Decimal(3),
-        "risk": Decimal(0),
     }
     assert cost.total_usd == Decimal("14.6")
-    assert [c.learned_from for c in cost.components] == [40, 0, 0, 0, 0, 0]
+    assert [c.learned_from for c in cost.components] == [40, 0, 0, 0, 0]
     assert cost.components[1].how == "chance of a cut 25.0% x $2.0000"
-
-
-def test_risk_aversion_adds_what_the_upper_bound_would_cost():
-    averse = replace(KNOBS, risk_aversion=Decimal("0.5"))
-    assert total_cost(SINGLE, averse).total_usd - total_cost(SINGLE, KNOBS).total_usd == Decimal("0.25")
-    cheaper_at_the_bound = replace(SINGLE, upper_tokens_usd=Decimal("0.5"))
-    assert total_cost(cheaper_at_the_bound, averse).total_usd == total_cost(SINGLE, KNOBS).total_usd
 
 
 def test_the_cheaper_total_wins_and_its_reasons_are_the_largest_differences():

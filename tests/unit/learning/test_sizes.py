@@ -42,7 +42,8 @@ SPREAD_RATIOS = [math.exp(0.1 * step) for step in (-3, 1, 0, 2, -1, -2, 3, 0, 1,
 
 def test_without_data_the_forecast_is_structure_and_its_worst_case():
     forecast = SizeLearner().forecast(PROFILE)
-    assert (forecast.likely_tokens, forecast.expected_tokens, forecast.upper_tokens) == (10_000, 10_000, 15_000)
+    assert (forecast.likely_tokens, forecast.upper_tokens) == (10_000, 15_000)
+    assert forecast.expected_tokens > forecast.likely_tokens  # a mean: long outputs weigh more than short ones
     assert (forecast.bounded, forecast.lower_tokens, forecast.jobs, forecast.as_of) == (False, None, 0, None)
     assert forecast.basis == "structural prior (no finished attempts used)"
     assert forecast.probability_over(10_000) == pytest.approx(0.5)

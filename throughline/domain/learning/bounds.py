@@ -9,6 +9,7 @@ as long as the correction stays within its limits.
 """
 
 import math
+from collections.abc import Callable
 
 from throughline.domain.learning.residuals import Distribution
 
@@ -50,3 +51,14 @@ def upper_bound(scores: Distribution, level: float, nominal: float = LEVEL) -> f
     if scores.quantile(nominal) is None:
         return None
     return scores.quantile(min(level, scores.cumulated[-1] / (scores.weight + 1)))
+
+
+def bound_at(chance_of_more: float, upper_tokens: int, size_at: Callable[[float], float]) -> int:
+    """The size that is exceeded with that chance at most: at 0.1 the upper bound, else on its proper side.
+
+    A chance other than 0.1 is read off the whole distribution (`size_at`), which is less well founded than the bound.
+    """
+    if math.isclose(chance_of_more, 1 - LEVEL):
+        return upper_tokens
+    beyond = max if chance_of_more < 1 - LEVEL else min
+    return beyond(upper_tokens, math.ceil(size_at(1 - chance_of_more)))

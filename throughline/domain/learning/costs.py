@@ -1,8 +1,8 @@
 """What a path is expected to cost in all, component by component, and whether looking first would pay.
 
-Total = tokens + chance of a cut x rework + expected repairs + review minutes x their rate + waiting x its price
-+ risk aversion x what the upper bound would add. Each component carries the sentence that explains it and
-how many finished attempts its figures come from; 0 means an assumption.
+Total = tokens + chance of a cut x rework + expected repairs + review minutes x their rate + waiting x its price.
+Each component carries the sentence that explains it and how many finished attempts its figures come from; 0 means
+an assumption.
 """
 
 import math
@@ -14,6 +14,7 @@ from statistics import NormalDist
 from throughline.domain.job import Path
 
 NEAR_TIE = 0.05  # a smaller gap, as a share of what is in dispute, is called a near tie
+RISK_OF_CUT = 0.5
 PROBE_STEPS = 9
 _NORMAL = NormalDist()
 _INDIFFERENT_USD = Decimal("0.0001")
@@ -24,28 +25,28 @@ Curve = Callable[[float], Decimal]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knobs:
-    """What a team decides: the price of an hour of review and of waiting (USD), and its risk aversion.
+    """What a team decides: the price of an hour of review and of waiting (USD), and how likely a cut may be.
 
-    Risk aversion 0 decides by the mean alone; 1 as if each job took its upper bound.
+    A single pass whose chance of a cut is above `risk_of_cut` is not sent, whatever it would save. At the default
+    of one half that is one that more likely than not is cut; below it the expected cost alone decides.
     """
 
     review_usd_per_hour: Decimal
     waiting_usd_per_hour: Decimal
-    risk_aversion: Decimal = Decimal(0)
+    risk_of_cut: float = RISK_OF_CUT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathInputs:
     """What the cost of one path follows from.
 
-    `tokens_usd` is for the expected size, `upper_tokens_usd` for the upper bound, `rework_usd` what a cut would
-    cost, `repairs` the expected number of repair calls of `repair_usd` each. `learned_from` says for each
-    component name how many finished attempts its figures come from.
+    `tokens_usd` is for the expected size, `rework_usd` what a cut would cost, `repairs` the expected number of repair
+    calls of `repair_usd` each. `learned_from` says for each component name how many finished attempts its figures
+    come from.
     """
 
     path: Path
     tokens_usd: Decimal
-    upper_tokens_usd: Decimal
     truncation_chance: float
     rework_usd: Decimal
     repairs: float
@@ -80,7 +81,6 @@ class PathCost:
 
 def total_cost(inputs: PathInputs, knobs: Knobs) -> PathCost:
     """Every component of one path's expected total, those of 0 included."""
-    risk_usd = max(inputs.upper_tokens_usd - inputs.tokens_usd, Decimal(0))
     rows = (
         ("tokens", inputs.tokens_usd, "expected tokens x price"),
         ("rework", Decimal(inputs.truncation_chance) * inputs.rework_usd,
@@ -91,8 +91,6 @@ def total_cost(inputs: PathInputs, knobs: Knobs) -> PathCost:
          f"{inputs.review_minutes:.1f} min x ${knobs.review_usd_per_hour}/h"),
         ("waiting", Decimal(inputs.hours) * knobs.waiting_usd_per_hour,
          f"{inputs.hours:.2f} h x ${knobs.waiting_usd_per_hour}/h"),
-        ("risk", knobs.risk_aversion * risk_usd,
-         f"aversion {knobs.risk_aversion} x ${risk_usd:.4f} more at the upper bound"),
     )  # fmt: skip
     return PathCost(
         path=inputs.path,

@@ -238,26 +238,35 @@ def _profile(row: Row, typical: _TypicalLength, terms: Terms) -> Profile:
 
 
 def decide(row: Row, forecast: SizeForecast, terms: Terms, knobs: Knobs) -> Decision:
-    """Feasibility first (a known bound must fit the single pass), then the cheaper expected total."""
+    """Feasibility first (a cut must not be likelier than the risk that is borne), then the cheaper expected total."""
     single = total_cost(_single_inputs(row, forecast, terms), knobs)
     chunked = total_cost(_chunked_inputs(row, forecast, terms), knobs)
     verdict = compare(single, chunked)
     path, reason = verdict.cheaper.path, verdict.sentence
-    if forecast.bounded and forecast.upper_tokens > terms.single_cap_tokens:
-        path = Path.CHUNKED
-        reason = f"the output may need {forecast.upper_tokens:,} tokens, one answer ends at {terms.single_cap_tokens:,}"
+    if (likely_cut := _likely_cut(forecast, terms, knobs)) is not None:
+        path, reason = Path.CHUNKED, likely_cut
     cut = path is Path.SINGLE_PASS and row.output_tokens > terms.single_cap_tokens
     return Decision(row=row, forecast=forecast, path=path, by_cost=verdict.cheaper.path, reason=reason, cut=cut)
 
 
+def _likely_cut(forecast: SizeForecast, terms: Terms, knobs: Knobs) -> str | None:
+    """Why a single pass is not sent, as in a plan; None where its chance of a cut is borne."""
+    bound = forecast.bound(knobs.risk_of_cut)
+    if bound <= terms.single_cap_tokens:
+        return None
+    return f"the output may need {bound:,} tokens, one answer ends at {terms.single_cap_tokens:,}"
+
+
 def _single_inputs(row: Row, forecast: SizeForecast, terms: Terms) -> PathInputs:
+    beyond = forecast.overrun(terms.single_cap_tokens)
+    written = max(forecast.expected_tokens - beyond.chance * beyond.tokens, 0)
+    hours = terms.single_hours(written) + beyond.chance * terms.chunked_hours(beyond.tokens)
     return _inputs(
         Path.SINGLE_PASS,
-        tokens_usd=terms.single_tokens_usd(row.input_tokens, forecast.expected_tokens),
-        upper_tokens_usd=terms.single_tokens_usd(row.input_tokens, forecast.upper_tokens),
-        truncation_chance=forecast.probability_over(terms.single_cap_tokens),
-        rework_usd=terms.chunked_tokens_usd(row.input_tokens, terms.single_cap_tokens / 4),
-        hours=terms.single_hours(forecast.expected_tokens),
+        tokens_usd=terms.single_tokens_usd(row.input_tokens, written),
+        truncation_chance=beyond.chance,
+        rework_usd=terms.chunked_tokens_usd(row.input_tokens, beyond.tokens),
+        hours=hours,
     )
 
 
@@ -265,7 +274,6 @@ def _chunked_inputs(row: Row, forecast: SizeForecast, terms: Terms) -> PathInput
     return _inputs(
         Path.CHUNKED,
         tokens_usd=terms.chunked_tokens_usd(row.input_tokens, forecast.expected_tokens),
-        upper_tokens_usd=terms.chunked_tokens_usd(row.input_tokens, forecast.upper_tokens),
         truncation_chance=0.0,  # a link is asked for what fits it
         rework_usd=Decimal(0),
         hours=terms.chunked_hours(forecast.expected_tokens),
@@ -276,7 +284,6 @@ def _inputs(
     path: Path,
     *,
     tokens_usd: Decimal,
-    upper_tokens_usd: Decimal,
     truncation_chance: float,
     rework_usd: Decimal,
     hours: float,
@@ -284,7 +291,6 @@ def _inputs(
     return PathInputs(
         path=path,
         tokens_usd=tokens_usd,
-        upper_tokens_usd=upper_tokens_usd,
         truncation_chance=truncation_chance,
         rework_usd=rework_usd,
         repairs=0.0,

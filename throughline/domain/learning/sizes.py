@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from statistics import NormalDist
 
 from throughline.domain.learning import bounds, residuals
 from throughline.domain.learning.bounds import Corrections
 from throughline.domain.learning.effects import Centre, EffectPrior, Effects, Part
 from throughline.domain.learning.observations import Observation, Profile, size_class
+from throughline.domain.learning.overrun import Overrun, overrun
 from throughline.domain.learning.residuals import Distribution, Score
 
 WINDOW = 200  # jobs of one size class that a bound looks back on
@@ -80,6 +81,15 @@ class SizeForecast:
         """The size in tokens that the output stays below with that probability."""
         position = _interpolate(probability - 1, [-chance for chance in self.survival], _GRID)
         return self.likely_tokens * math.exp(position * self.log_spread)
+
+    def bound(self, chance_of_more: float) -> int:
+        """The size that is exceeded with that chance at most."""
+        return bounds.bound_at(chance_of_more, self.upper_tokens, self.size_at)
+
+    def overrun(self, cap_tokens: int) -> Overrun:
+        """What of the output may lie beyond `cap_tokens`; sizes count as far as they do in the mean."""
+        wildest = self.likely_tokens * math.exp(_WILDEST)
+        return overrun(self.probability_over(cap_tokens), lambda p: min(self.size_at(p), wildest), cap_tokens)
 
 
 def _interpolate(at: float, xs: Sequence[float], ys: Sequence[float]) -> float:
@@ -241,11 +251,11 @@ class SizeLearner:
         bounded = bound is not None and jobs >= bounds.fewest_jobs(self._level)
         upper = 0.0 if bound is None else place.likely_tokens * math.exp(bound * place.spread)
         upper = upper if bounded else max(upper, profile.worst_tokens)
-        survival = _survival(profile, place, scores)
+        survival = _survival(scores, place.spread / profile.log_spread)
         lower = scores.lower(1 - self._level) if bounded else None
         return SizeForecast(
             likely_tokens=max(1, round(place.likely_tokens)),
-            expected_tokens=max(1, round(place.likely_tokens * _mean_factor(place, scores))),
+            expected_tokens=max(1, round(place.likely_tokens * _mean_factor(survival, place.spread))),
             lower_tokens=None if lower is None else round(place.likely_tokens * math.exp(lower * place.spread)),
             upper_tokens=max(1, math.ceil(upper)),
             bounded=bounded,
@@ -270,23 +280,21 @@ def _shared_level(record: _Record, profile: Profile, epoch: tuple[str, str], gro
     return 4 if record.depth == profile.depth else 3
 
 
-def _survival(profile: Profile, place: _Place, scores: Distribution) -> tuple[float, ...]:
-    """The chance of more than each size of the grid: seen jobs, and structure as a few more."""
-    chances: list[float] = []
-    for at in _GRID:
-        log_size = math.log(place.likely_tokens / profile.prior_tokens) + at * place.spread
-        structural = 1 - _NORMAL.cdf(log_size / profile.log_spread)
-        mass = scores.mass_above(at) + _STRUCTURAL_JOBS * structural
-        chances.append(mass / (scores.weight + _STRUCTURAL_JOBS))
-    return tuple(chances)
+def _survival(scores: Distribution, wider: float) -> tuple[float, ...]:
+    """The chance of more than each size of the grid: seen jobs, and a few more as structure would spread them.
+
+    `wider` is the forecast's spread beside the one that structure states: structure's few jobs stay as narrow as that.
+    """
+    seen = scores.weight + _STRUCTURAL_JOBS
+    return tuple((scores.mass_above(at) + _STRUCTURAL_JOBS * (1 - _NORMAL.cdf(at * wider))) / seen for at in _GRID)
 
 
-def _mean_factor(place: _Place, scores: Distribution) -> float:
-    """Mean over middle: 1 by structure, then the mean of what the scores' factors were (Duan's smearing)."""
-    masses = [mass - before for mass, before in zip(scores.cumulated, (0.0, *scores.cumulated), strict=False)]
-    factors = [math.exp(min(value * place.spread, _WILDEST)) for value in scores.values]
-    seen = sum(mass * factor for mass, factor in zip(masses, factors, strict=True))
-    return (_STRUCTURAL_JOBS + seen) / (_STRUCTURAL_JOBS + sum(masses))
+def _mean_factor(survival: Sequence[float], spread: float) -> float:
+    """Mean over middle, over the same distribution that the chances are read off; the wildest sizes do not rule it."""
+    factors = [math.exp(min(at * spread, _WILDEST)) for at in _GRID]
+    masses = [above - beyond for above, beyond in pairwise((1.0, *survival, 0.0))]
+    between = [factors[0], *((low + high) / 2 for low, high in pairwise(factors)), factors[-1]]
+    return sum(mass * factor for mass, factor in zip(masses, between, strict=True))
 
 
 def _basis(jobs: int, *, bounded: bool, others: bool) -> str:
