@@ -32,6 +32,7 @@ async def document_job(
     budget_usd: float = 0,
     deadline_hours: float = 0,
     review: ReviewMode = ReviewMode.AUTO,
+    sensitive: bool = False,
 ) -> dict[str, object]:
     """Write one long document from source documents.
 
@@ -45,6 +46,7 @@ async def document_job(
         budget_usd: The most that this job may cost; 0 for no limit.
         deadline_hours: How many hours it may take; 0 for no deadline.
         review: Whether a person must read the output before it counts as done.
+        sensitive: Never send it over a second path only to learn from it.
     """
     async with runtime.opened() as rt:
         spec = JobSpec(
@@ -57,6 +59,7 @@ async def document_job(
             budget_usd=Decimal(str(budget_usd)) if budget_usd else None,
             deadline_s=round(deadline_hours * 3600) or None,
             review=review,
+            sensitive=sensitive,
         )
         job_id = await job_of_this_run() or (await register(Request(spec=spec, references=tuple(sources)))).id
         return to_json(await to_its_end(job_id))

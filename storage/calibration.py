@@ -10,7 +10,7 @@ from decimal import Decimal
 from statistics import NormalDist
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, exists, insert, select
+from sqlalchemy import Row, bindparam, delete, exists, insert, select, text
 
 from storage.attempts import Attempt
 from storage.engine import Tx
@@ -19,8 +19,10 @@ from throughline.domain.job import JobId, JobSpec
 from throughline.domain.learning.observations import Observation, Profile, size_class
 from throughline.domain.learning.report import Trial
 from throughline.domain.plan import Plan
+from throughline.domain.routing import without_exploration
 
 LIMIT = 2_000
+_EXPLORATION_LOCK = 7_266_144  # any constant: one advisory lock for the day's exploration on PostgreSQL
 _Z90 = NormalDist().inv_cdf(0.90)
 _NEWEST_FIRST = (calibration.c.created_at.desc(), calibration.c.attempt_id.desc())
 _NEWEST = (  # asked before every plan, so it is built once
@@ -120,6 +122,25 @@ def explored_usd(tx: Tx, start: datetime, *, simulated: bool) -> Decimal:
         .where(plans.c.job_id >= _first_id(start), jobs.c.simulated == simulated)
     )
     return sum((Decimal(usd) for usd in tx.execute(query).scalars() if usd is not None), Decimal(0))
+
+
+def within_exploration(tx: Tx, plan: Plan, *, start: datetime, daily_usd: Decimal, simulated: bool) -> Plan:
+    """The plan as it is to be stored in this transaction: with its drawn second path only if there is room for it.
+
+    Under a lock until the transaction ends: of two jobs that are registered at the same moment the second one sees
+    what the first one has reserved.
+    """
+    if not plan.exploration_usd:
+        return plan
+    _lock_exploration(tx)
+    spent_usd = explored_usd(tx, start, simulated=simulated)
+    return plan if spent_usd + plan.exploration_usd <= daily_usd else without_exploration(plan, daily_usd)
+
+
+def _lock_exploration(tx: Tx) -> None:
+    """SQLite's writing transactions already exclude each other."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _EXPLORATION_LOCK})
 
 
 def _first_id(start: datetime) -> str:

@@ -15,6 +15,7 @@ from throughline.domain.learning.calibration import Calibration, Concluded
 from throughline.domain.learning.calibration import calibration as calibration_of
 from throughline.domain.learning.exploration import ExplorationRules, interest
 from throughline.domain.learning.sizes import SizeLearner
+from throughline.domain.plan import Plan
 
 _Newest = tuple[datetime, str] | None
 _fitted: dict[tuple[str, bool], tuple[_Newest, SizeLearner]] = {}
@@ -48,15 +49,25 @@ async def recent() -> Recent | None:
 
 
 def _recent(tx: Tx) -> Recent:
-    """Plans that are made at the same moment do not see each other's reservations."""
+    """Plans that are made at the same moment do not see each other's reservations: `affordable` looks again."""
     rt = runtime.current()
     gaps = calibration.recent_gaps(tx, simulated=rt.simulated)
-    midnight = runtime.now().replace(hour=0, minute=0, second=0, microsecond=0)
     return Recent(
         rules=ExplorationRules(share=rt.settings.explore_share, daily_budget_usd=rt.settings.explore_daily_usd),
         usual_interest=fmean(interest(gap) for gap in gaps) if gaps else None,
-        spent_today_usd=calibration.explored_usd(tx, midnight, simulated=rt.simulated),
+        spent_today_usd=calibration.explored_usd(tx, _midnight(), simulated=rt.simulated),
     )
+
+
+def affordable(tx: Tx, plan: Plan) -> Plan:
+    """The plan as it is stored: a drawn second path only if the day's budget still has room for it."""
+    rt = runtime.current()
+    daily_usd = rt.settings.explore_daily_usd
+    return calibration.within_exploration(tx, plan, start=_midnight(), daily_usd=daily_usd, simulated=rt.simulated)
+
+
+def _midnight() -> datetime:
+    return runtime.now().replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 async def calibrated(*, simulated: bool, limit: int) -> Calibration | None:

@@ -20,6 +20,8 @@ from throughline.domain.sizing import NORMS
 from throughline.domain.source import Source
 from throughline.errors import BadInput, NotFound
 
+_KNOBS = {"review_usd_per_hour", "waiting_usd_per_hour", "risk_of_cut"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
@@ -53,11 +55,7 @@ async def plan_sources(
         corpus=corpus,
         units=len(outline.units) if outline else planned_units(spec, len(sources)),
         endpoint=await _endpoint(model),
-        policy=Policy(
-            review_usd_per_hour=rt.settings.review_usd_per_hour,
-            waiting_usd_per_hour=rt.settings.waiting_usd_per_hour,
-            risk_of_cut=rt.settings.risk_of_cut,
-        ),
+        policy=_policy(spec),
         at=runtime.now(),
         unlisted_price=rt.settings.unlisted_price(),
         learner=await learning.learner(),
@@ -65,6 +63,13 @@ async def plan_sources(
         identity=_identity(spec, sources),
     )
     return Planned(plan=make_plan(case), outline=outline)
+
+
+def _policy(spec: JobSpec) -> Policy:
+    """The team's knobs: the job's own where it has any, else those of the settings."""
+    chosen = runtime.current().settings
+    of_job = spec.model_dump(include=_KNOBS, exclude_none=True)
+    return Policy(**{name: getattr(chosen, name) for name in _KNOBS} | of_job)
 
 
 def _identity(spec: JobSpec, sources: Sequence[Source]) -> str:

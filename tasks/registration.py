@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from storage import jobs
 from storage.engine import Tx, reading, transaction
 from storage.jobs import Job
-from tasks import planning, runtime
+from tasks import learning, planning, runtime
 from tasks.saving import read as read_ledger
 from tasks.saving import saved
 from tasks.step import step
@@ -17,7 +17,15 @@ from throughline.domain.source import Source
 from throughline.failpoints import Failpoint, reach
 from throughline.sources import SourceSet, read_sources
 
-_LIMITS = {"budget_usd", "deadline_s", "review", "title"}
+_LIMITS = {
+    "budget_usd",
+    "deadline_s",
+    "review",
+    "title",
+    "review_usd_per_hour",
+    "waiting_usd_per_hour",
+    "risk_of_cut",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +64,7 @@ async def register(request: Request) -> Job:
             simulated=rt.simulated,
             now=runtime.now(),
         )
-        jobs.save_plan(tx, job.id, planned.plan, planned.outline, runtime.now())
+        jobs.save_plan(tx, job.id, learning.affordable(tx, planned.plan), planned.outline, runtime.now())
     reach(Failpoint.JOB_REGISTERED)
     return job
 
@@ -80,7 +88,7 @@ async def register_again(job_id: JobId, spec: JobSpec, *, nonce: str) -> Job:
             now=runtime.now(),
             rerun_of=job_id,
         )
-        jobs.save_plan(tx, job.id, planned.plan, planned.outline, runtime.now())
+        jobs.save_plan(tx, job.id, learning.affordable(tx, planned.plan), planned.outline, runtime.now())
         return job
 
     return await saved(write)
@@ -108,7 +116,7 @@ def read(request: Request) -> SourceSet:
 
 
 def idempotency_key(request: Request, sources: Sequence[Source], *, simulated: bool) -> str:
-    """What makes two requests the same job. Limits (budget, deadline, review) may change in between."""
+    """What makes two requests the same job. Limits and knobs (budget, deadline, review, rates) may change."""
     content = request.spec.model_dump(mode="json", exclude=_LIMITS)
     parts = [content, [[source.name, source.sha256] for source in sources], simulated, request.nonce]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -58,6 +58,9 @@ CASES = {
         says=("Unknown model 'claude-nonesuch'", "claude-sonnet-5-5", "THROUGHLINE_UNLISTED_MODEL"),
     ),
     "negative budget": Case(options=("--budget-usd", "-1"), says=("budget", "more than 0 dollars")),
+    "negative price of waiting": Case(options=("--waiting-usd-per-hour", "-1"), says=("waiting", "0 dollars or more")),
+    "price of reading that is no number": Case(options=("--review-usd-per-hour", "much"), says=("'much' is not an",)),
+    "risk that is no chance": Case(options=("--risk-of-cut", "1"), says=("--risk-of-cut", "0<x<1")),
     "budget that is no number": Case(options=("--budget-usd", "much"), says=("'much' is not an amount", "2.50")),
     "unparsable deadline": Case(options=("--deadline", "soon"), says=("'soon' is not understood", "45m")),
     "setting that is no number": Case(

@@ -83,6 +83,23 @@ def test_a_sensitive_job_runs_one_path_however_much_is_explored(with_key: Shell,
     assert kept["plan"]["exploration"]["reason"] == "the job is marked sensitive"
 
 
+def test_the_knobs_of_one_job_go_before_the_settings(with_key: Shell):
+    file = book(with_key.folder, 2)
+    settings = {"THROUGHLINE_WAITING_USD_PER_HOUR": "3", "THROUGHLINE_RISK_OF_CUT": "0.2"}
+    knobs = ("--review-usd-per-hour", "90", "--waiting-usd-per-hour", "$7.50")
+    told = ok(with_key.throughline("plan", file, *SUMMARY, *knobs, "--json", **settings))["plan"]["assumptions"]
+    assert (told["review_usd_per_hour"], told["waiting_usd_per_hour"], told["risk_of_cut"]) == ("90", "7.50", "0.2")
+
+
+def test_other_knobs_make_no_other_job(with_key: Shell):
+    """A job that is finished is not paid again because waiting has another price today."""
+    file = book(with_key.folder, 1)
+    first = ok(with_key.throughline("run", file, *SUMMARY, "--json"))
+    again = with_key.throughline("run", file, *SUMMARY, "--waiting-usd-per-hour", "9", "--json")
+    assert (again.code, again.object["job_id"]) == (0, first["job_id"])
+    assert again.stderr == "This job is finished already; --again starts it anew.\n"
+
+
 # What is wrong.
 
 

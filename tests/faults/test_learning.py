@@ -1,5 +1,6 @@
 """What finished jobs teach: plans say how many attempts stand behind them, can be repeated, and run both when drawn."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -11,7 +12,8 @@ import pytest
 from storage import calibration, jobs
 from storage.engine import reading
 from tasks import planning, registration
-from tasks.registration import Request
+from tasks.planning import Planned
+from tasks.registration import Request, register
 from tests.faults.support import Service, book, summary
 from throughline.domain.estimates import Case
 from throughline.domain.job import PathChoice
@@ -106,6 +108,35 @@ async def test_exploration_stays_below_its_daily_budget(service: Service, tmp_pa
     assert (ran.plan.run_both, after.run_both) == (True, False)
     assert after.exploration is not None
     assert "would exceed the day's" in after.exploration.reason
+
+
+async def test_jobs_registered_at_the_same_moment_cannot_overspend_the_day(
+    service_on_each: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """All are planned before the first plan is stored, each drawn as if it were alone; the budget is for two."""
+    asked = [summary(PathChoice.AUTO, book(tmp_path, 2, f"{n}.md", sea=f"sea {n}")) for n in range(5)]
+    drawn = await planned(service_on_each, asked[0], explore_share=1.0, explore_daily_usd=Decimal(9))
+    budget_usd = drawn.exploration_usd * Decimal("2.5")
+    all_planned = asyncio.Barrier(len(asked))
+    plan_sources = planning.plan_sources
+
+    async def together(*args: Any, **named: Any) -> Planned:
+        found = await plan_sources(*args, **named)
+        assert found.plan.run_both
+        await all_planned.wait()
+        return found
+
+    monkeypatch.setattr(planning, "plan_sources", together)
+    async with service_on_each.opened(explore_share=1.0, explore_daily_usd=budget_usd) as rt:
+        registered = await asyncio.gather(*(register(request) for request in asked))
+        with reading(rt.engine) as tx:
+            plans = [jobs.plan(tx, job.id) for job in registered]
+    stored = [plan for plan in plans if plan is not None and plan.exploration is not None]
+    both = [plan for plan in stored if plan.run_both]
+    assert (len(stored), len(both)) == (5, 2)
+    assert sum(plan.exploration_usd for plan in stored) <= budget_usd
+    for plan in stored:
+        assert plan.run_both or "would exceed the day's" in (plan.exploration.reason if plan.exploration else "")
 
 
 async def test_a_sensitive_job_is_never_sent_twice_to_learn_from_it(service: Service, tmp_path: Path):

@@ -1,5 +1,7 @@
 """What finished attempts showed: kept with what structure said, read back in the order of time."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,6 +17,7 @@ from storage.tables import calibration as rows
 from storage.tables import plans
 from tests.storage.support import NOW, PLAN, SPEC, begun, count, register
 from throughline.domain.job import JobStatus, Path
+from throughline.domain.learning.exploration import Exploration
 from throughline.domain.learning.observations import Observation, Profile
 from throughline.domain.learning.sizes import SizeLearner
 from throughline.domain.plan import Plan
@@ -155,6 +158,41 @@ def test_what_exploration_may_cost_counts_from_a_moment_on(ledger: Engine):
         now = datetime.now(NOW.tzinfo)
         assert calibration.explored_usd(tx, now - timedelta(hours=1), simulated=False) == Decimal("0.35")
         assert calibration.explored_usd(tx, now + timedelta(hours=1), simulated=False) == 0
+
+
+def test_two_processes_at_once_cannot_reserve_more_than_the_day_has(ledger: Engine, elsewhere: Engine):
+    """Each looks at the day and takes its time before it stores: whoever comes second must see the first."""
+    drawn = replace(
+        PLAN,
+        run_both=True,
+        reasons=("cheaper", "the other runs too"),
+        exploration_usd=Decimal("0.4"),
+        exploration=Exploration(run_both=True, probability=1.0, reason="drawn"),
+    )
+    start = datetime.now(NOW.tzinfo) - timedelta(hours=1)
+
+    def store(place: int) -> Plan:
+        with transaction((ledger, elsewhere)[place % 2]) as tx:
+            job = register(tx, f"job {place}")
+            found = calibration.within_exploration(tx, drawn, start=start, daily_usd=Decimal(1), simulated=False)
+            time.sleep(0.05)
+            jobs.save_plan(tx, job.id, found, None, NOW)
+            return found
+
+    with ThreadPoolExecutor(6) as pool:
+        stored = list(pool.map(store, range(6)))
+    with reading(ledger) as tx:
+        assert calibration.explored_usd(tx, start, simulated=False) == Decimal("0.8")
+    assert sum(plan.run_both for plan in stored) == 2
+    refused = next(plan for plan in stored if not plan.run_both)
+    assert refused.reasons == ("cheaper",)
+    assert refused.exploration is not None
+    assert refused.exploration.reason == "$0.4000 more would exceed the day's $1 for exploration"
+
+
+def test_a_plan_that_explores_nothing_reserves_nothing(ledger: Engine):
+    with transaction(ledger) as tx:
+        assert calibration.within_exploration(tx, PLAN, start=NOW, daily_usd=Decimal(0), simulated=False) == PLAN
 
 
 def test_plans_of_before_exploration_have_cost_nothing(ledger: Engine):

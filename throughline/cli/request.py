@@ -39,6 +39,9 @@ class Options:
     deadline: str | None
     review: str
     sensitive: bool
+    review_usd_per_hour: str | None
+    waiting_usd_per_hour: str | None
+    risk_of_cut: float | None
     simulate: bool
     as_json: bool
 
@@ -55,6 +58,9 @@ class Options:
             deadline_s=seconds(self.deadline) if self.deadline else None,
             review=ReviewMode(self.review),
             sensitive=self.sensitive,
+            review_usd_per_hour=_rate(self.review_usd_per_hour, "--review-usd-per-hour"),
+            waiting_usd_per_hour=_rate(self.waiting_usd_per_hour, "--waiting-usd-per-hour"),
+            risk_of_cut=self.risk_of_cut,
         )
         chosen.find_model(spec.model)
         return Request(spec=spec, references=self.sources, nonce=uuid.uuid4().hex if again else "")
@@ -76,6 +82,13 @@ def job_options(command: Callable[..., Any]) -> Callable[..., Any]:  # Any: clic
         click.option("--deadline", metavar="TIME", help="When it must be done: 45m, 2h, 1d."),
         click.option("--review", type=one_of(ReviewMode), default="auto", show_default=True),
         click.option("--sensitive", is_flag=True, help="Never send it over a second path only to learn from it."),
+        click.option("--review-usd-per-hour", metavar="USD", help="What an hour of reading costs; else the setting."),
+        click.option("--waiting-usd-per-hour", metavar="USD", help="What an hour of waiting costs; else the setting."),
+        click.option(
+            "--risk-of-cut",
+            type=click.FloatRange(0, 1, min_open=True, max_open=True),
+            help="A single pass that is likelier cut than this is not sent; else the setting.",
+        ),
         click.option("--simulate", is_flag=True, help="Use the local stand-in for the API; no key, no cost."),
         click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout."),
     ]
@@ -123,12 +136,24 @@ async def find(rt: runtime.Runtime, wanted: str) -> JobId:
 
 
 def _budget(typed: str | None) -> Decimal | None:
-    if typed is None:
-        return None
-    try:
-        budget = Decimal(typed.removeprefix("$"))
-    except InvalidOperation:
-        raise BadInput(f"The budget {typed!r} is not an amount. Write dollars, like 2.50.") from None
-    if not budget.is_finite() or budget <= 0:
+    budget = None if typed is None else _dollars(typed, "budget")
+    if budget is not None and budget <= 0:
         raise BadInput(f"The budget must be more than 0 dollars, not {typed}.")
     return budget
+
+
+def _rate(typed: str | None, option: str) -> Decimal | None:
+    rate = None if typed is None else _dollars(typed, f"rate of {option}")
+    if rate is not None and rate < 0:
+        raise BadInput(f"The rate of {option} must be 0 dollars or more, not {typed}.")
+    return rate
+
+
+def _dollars(typed: str, what: str) -> Decimal:
+    try:
+        amount = Decimal(typed.removeprefix("$"))
+    except InvalidOperation:
+        amount = Decimal("nan")
+    if not amount.is_finite():
+        raise BadInput(f"The {what} {typed!r} is not an amount. Write dollars, like 2.50.")
+    return amount

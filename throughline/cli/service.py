@@ -114,6 +114,11 @@ def _parameters(options: Options) -> dict[str, Any]:  # Any: JSON
     from deployments.starting import elsewhere
 
     spec = options.request(settings.load()).spec
+    if (spec.review_usd_per_hour, spec.waiting_usd_per_hour, spec.risk_of_cut) != (None, None, None):
+        raise BadInput(
+            "A deployment's form has no knobs: its workers' THROUGHLINE_REVIEW_USD_PER_HOUR, _WAITING_USD_PER_HOUR and "
+            "_RISK_OF_CUT hold. For one job alone: throughline submit, with the same options."
+        )
     return {
         "sources": [elsewhere(source) for source in options.sources],
         "kind": spec.kind,
@@ -124,6 +129,7 @@ def _parameters(options: Options) -> dict[str, Any]:  # Any: JSON
         "budget_usd": float(spec.budget_usd or 0),
         "deadline_hours": (spec.deadline_s or 0) / 3600,
         "review": spec.review,
+        "sensitive": spec.sensitive,
     }
 
 

@@ -103,6 +103,10 @@ class AttemptStatus(StrEnum):
     FAILED = "failed"
 
 
+def _open(knob: object) -> bool:
+    return knob is None
+
+
 class JobSpec(BaseModel):
     """Everything that decides what a job writes and what it may cost.
 
@@ -122,5 +126,9 @@ class JobSpec(BaseModel):
     budget_usd: Annotated[Decimal, Field(gt=0)] | None = None
     deadline_s: Annotated[int, Field(gt=0)] | None = None
     review: ReviewMode = ReviewMode.AUTO
-    # Never written where it is false, so that a job registered before there was such a mark is still the same job.
+    # Never written where it is false or open, so that a job of before there was such a field is still the same job.
     sensitive: bool = Field(default=False, exclude_if=operator.not_)
+    # A team's knobs, for this job alone; what is left open follows from the settings.
+    review_usd_per_hour: Annotated[Decimal, Field(ge=0)] | None = Field(default=None, exclude_if=_open)
+    waiting_usd_per_hour: Annotated[Decimal, Field(ge=0)] | None = Field(default=None, exclude_if=_open)
+    risk_of_cut: Annotated[float, Field(gt=0, lt=1)] | None = Field(default=None, exclude_if=_open)

@@ -15,7 +15,7 @@ from throughline.domain import estimates, sizing
 from throughline.domain.estimates import Case
 from throughline.domain.job import JobId, JobSpec, Path, PathChoice
 from throughline.domain.learning.costs import Component, PathCost, Verdict, compare
-from throughline.domain.learning.exploration import Exploration, explore, interest
+from throughline.domain.learning.exploration import Exploration, explore, interest, not_affordable
 from throughline.domain.learning.observations import Profile
 from throughline.domain.plan import PathEstimate, Plan
 from throughline.domain.prompts import PROMPT_VERSION
@@ -104,6 +104,17 @@ def _explore(
         sensitive=case.spec.sensitive,
         both_possible=single.feasible and chunked.feasible and affordable,
         rules=case.recent.rules,
+    )
+
+
+def without_exploration(plan: Plan, daily_budget_usd: Decimal) -> Plan:
+    """A plan that was drawn to run both paths, when the day's budget for that has been taken by others meanwhile."""
+    return replace(
+        plan,
+        run_both=False,
+        reasons=plan.reasons[:-1],
+        exploration=not_affordable(plan.exploration_usd, daily_budget_usd),
+        exploration_usd=Decimal(0),
     )
 
 

@@ -59,12 +59,17 @@ def explore(
     if not both_possible:
         return _no("only one path is possible")
     if spent_today_usd + extra_usd > rules.daily_budget_usd:
-        return _no(f"${extra_usd:.4f} more would exceed the day's ${rules.daily_budget_usd} for exploration")
+        return not_affordable(extra_usd, rules.daily_budget_usd)
     relative_interest = interest(relative_gap) / max(usual_interest, 1e-3)
     probability = min(1.0, rules.share * (_EVERYWHERE + (1 - _EVERYWHERE) * relative_interest))
     run_both = _draw(job_id) < probability
     said = "drawn" if run_both else "not drawn"
     return Exploration(run_both=run_both, probability=probability, reason=f"{said}, with probability {probability:.1%}")
+
+
+def not_affordable(extra_usd: Decimal, daily_budget_usd: Decimal) -> Exploration:
+    """The day's budget has no room for a second path that may cost so much."""
+    return _no(f"${extra_usd:.4f} more would exceed the day's ${daily_budget_usd} for exploration")
 
 
 def _no(reason: str) -> Exploration:
