@@ -15,6 +15,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.types.entrypoint import EntrypointType
 from prefect.workers.process import ProcessWorker
 
+from deployments.notifying import notify
 from deployments.schedules import ServiceSettings, scheduled
 from flows.collect import collect
 from flows.document_job import document_job
@@ -92,6 +93,7 @@ async def register(chosen: ServiceSettings) -> Sequence[str]:
     deployments = [built(definition, chosen, pool_type) for definition in definitions(chosen)]
     for deployment in deployments:
         await _apply(deployment)
+    await notify(chosen.notify_url)
     return [deployment.full_name for deployment in deployments]
 
 
@@ -133,7 +135,9 @@ batches, chains are carried out here. Several sweeps may run at once; no job is 
 """
 _COLLECT = """
 Looks **once at every open batch**: ingests the ended ones, resumes the runs that waited for them, cancels the batches
-of cancelled jobs, and puts jobs whose worker died back into the queue. Harmless to start by hand at any time.
+of cancelled jobs, and puts jobs whose worker died back into the queue. Tells what has happened as events
+(`throughline.job.escalated`, `.published`, `.failed`, `.budget-spent`, `throughline.batch.overdue`), each once.
+Harmless to start by hand at any time.
 """
 _REPORT = """
 The **week in figures**, as a Markdown artifact: jobs and how they ended, what they cost, tokens that were paid for and

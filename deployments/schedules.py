@@ -6,7 +6,7 @@ from typing import Annotated
 
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.schedules import IntervalSchedule, RRuleSchedule
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from throughline.cli.duration import seconds
@@ -36,6 +36,7 @@ class ServiceSettings(BaseSettings):
     schedule_timezone: str = "UTC"
     work_pool: str = "throughline"
     jobs_per_worker: int = Field(default=8, gt=0)
+    notify_url: SecretStr | None = None
 
 
 def load() -> ServiceSettings:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from prefect import flow, get_client
 
 from flows.prefect_runs import PrefectRuns
+from flows.telling import tell
 from tasks import runtime
 from tasks.collecting import collect_once
 from tasks.step import plainly
@@ -12,7 +13,11 @@ from tasks.step import plainly
 
 @flow(name="collect", persist_result=False)
 async def collect() -> dict[str, int]:
-    """Look once at every open batch: ingest the ended ones, wake the jobs that waited, free those left behind."""
+    """Look once at every open batch: ingest the ended ones, wake the jobs that waited, free those left behind.
+
+    What has ended since the last look, or has waited for too long, is told as events.
+    """
     async with runtime.opened(), get_client() as client:
         with plainly():
-            return asdict(await collect_once(PrefectRuns(client)))
+            found = asdict(await collect_once(PrefectRuns(client)))
+            return found | {"told": await tell(client)}

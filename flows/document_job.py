@@ -1,15 +1,17 @@
 """A document job from request to result: the flow that people and schedules start."""
 
+import math
 from decimal import Decimal
 from pathlib import PurePath
 
 from prefect import flow
 from prefect.runtime import flow_run
 
+from flows import problems
 from flows.registered_job import job_of_this_run, to_its_end
 from tasks import runtime
 from tasks.registration import Request, register
-from throughline.domain.job import Depth, JobSpec, Kind, PathChoice, ReviewMode
+from throughline.domain.job import Depth, Kind, PathChoice, ReviewMode, specified
 from throughline.domain.report import to_json
 
 
@@ -48,18 +50,25 @@ async def document_job(
         review: Whether a person must read the output before it counts as done.
         sensitive: Never send it over a second path only to learn from it.
     """
-    async with runtime.opened() as rt:
-        spec = JobSpec(
-            kind=kind,
-            model=model or rt.settings.model,
-            path=path,
-            depth=depth,
-            instructions=instructions,
-            effort=rt.settings.effort,
-            budget_usd=Decimal(str(budget_usd)) if budget_usd else None,
-            deadline_s=round(deadline_hours * 3600) or None,
-            review=review,
-            sensitive=sensitive,
-        )
-        job_id = await job_of_this_run() or (await register(Request(spec=spec, references=tuple(sources)))).id
+    async with problems.shown(), runtime.opened() as rt:
+        if (job_id := await job_of_this_run()) is None:
+            async with problems.told(kind):
+                spec = specified(
+                    kind=kind,
+                    model=model or rt.settings.model,
+                    path=path,
+                    depth=depth,
+                    instructions=instructions,
+                    effort=rt.settings.effort,
+                    budget_usd=Decimal(str(budget_usd)) or None,
+                    deadline_s=_whole_seconds(deadline_hours),
+                    review=review,
+                    sensitive=sensitive,
+                )
+                job_id = (await register(Request(spec=spec, references=tuple(sources)))).id
         return to_json(await to_its_end(job_id))
+
+
+def _whole_seconds(hours: float) -> float | None:
+    """Whole seconds, never fewer; None for no deadline. What is not a number is left to the check of the spec."""
+    return (math.ceil(hours * 3600) if math.isfinite(hours) else hours) or None

@@ -5,6 +5,7 @@ from datetime import timedelta
 from prefect import flow
 from prefect.flow_runs import asuspend_flow_run
 
+from flows import problems
 from storage import jobs, queue
 from storage.engine import Tx
 from tasks import runtime
@@ -26,7 +27,7 @@ async def registered_job(job_id: JobId) -> dict[str, object]:
     Args:
         job_id: The job's id, as `throughline list` shows it.
     """
-    async with runtime.opened():
+    async with problems.shown(), runtime.opened():
         return to_json(await to_its_end(job_id))
 
 

@@ -5,7 +5,8 @@ Outside a flow run these do nothing: the ledger has it all. For the same reason 
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Coroutine
+import re
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
@@ -16,6 +17,7 @@ from tasks import runtime
 from tasks.checking import load_output
 from tasks.step import in_flow_run
 from throughline.domain import document
+from throughline.domain.happenings import page_of
 from throughline.domain.job import AttemptId, JobId
 from throughline.domain.plan import PathEstimate, Plan
 from throughline.domain.report import JobReport
@@ -25,12 +27,31 @@ T = TypeVar("T")
 _REFRESH_S = 5.0
 _PATIENCE_S = 30.0
 _MAX_CHARACTERS = 60_000  # artifacts sit in Prefect's own database
+_MOST_LEFT_OUT = 20
 
 
 async def publish_plan(job_id: JobId, plan: Plan) -> None:
-    """The plan of this run as a table artifact."""
+    """The plan of this run as a table artifact, and what the run is about in its name and tags."""
     if in_flow_run():
+        await _shown(job_id, _label(job_id, plan))
         await _shown(job_id, _show_plan(job_id, plan))
+
+
+async def _label(job_id: JobId, plan: Plan) -> None:
+    """In a list of runs: kind, path and title as the run's name; kind, path, model and `simulated` as its tags."""
+    from prefect.client.orchestration import get_client
+    from prefect.context import FlowRunContext
+
+    context = FlowRunContext.get()
+    run = context.flow_run if context is not None else None
+    if run is None:
+        return
+    with reading(runtime.current().engine) as tx:
+        job = jobs.get(tx, job_id)
+    path = "both" if plan.run_both else str(plan.chosen)
+    tags = {*run.tags, str(job.spec.kind), path, job.spec.model, *(["simulated"] if job.simulated else [])}
+    async with get_client() as client:
+        await client.update_flow_run(run.id, name=f"{job.spec.kind} {path}: {job.title}", tags=sorted(tags))
 
 
 async def _show_plan(job_id: JobId, plan: Plan) -> None:
@@ -39,8 +60,23 @@ async def _show_plan(job_id: JobId, plan: Plan) -> None:
     await acreate_table_artifact(
         key=f"plan-{job_id}",
         table=[_row(plan.single_pass), _row(plan.chunked)],
-        description=f"Chosen: **{'both' if plan.run_both else plan.chosen}**. " + ". ".join(plan.reasons),
+        description=f"Chosen: **{'both' if plan.run_both else plan.chosen}**. {'. '.join(plan.reasons)}."
+        + _left_out(plan.corpus.left_out),
     )
+
+
+def _left_out(items: Sequence[tuple[str, str]]) -> str:
+    """What was met and not read; nothing is dropped silently."""
+    if not items:
+        return ""
+    told = "".join(f"\n- {_plain(name)}: {_plain(reason)}" for name, reason in items[:_MOST_LEFT_OUT])
+    more = f"\n- and {len(items) - _MOST_LEFT_OUT} more: `throughline show`" if len(items) > _MOST_LEFT_OUT else ""
+    return f"\n\nLeft out:\n{told}{more}"
+
+
+def _plain(text: str) -> str:
+    """Text of others within Markdown, as it is."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", " ".join(text.split()))
 
 
 @asynccontextmanager
@@ -81,25 +117,55 @@ async def _update(job_id: JobId, plan: Plan, artifact_id: UUID) -> None:
 
 
 async def publish_result(report: JobReport) -> None:
-    """The beginning of the output, with what it cost and where the whole is."""
-    if in_flow_run() and report.published_attempt_id is not None:
-        await _shown(report.id, _show_result(report, report.published_attempt_id))
+    """How the job ended: status and reason, costs, where the whole is, and the beginning of the output."""
+    if in_flow_run():
+        await _shown(report.id, _show_result(report))
 
 
-async def _show_result(report: JobReport, attempt_id: AttemptId) -> None:
+async def _show_result(report: JobReport) -> None:
     from prefect.artifacts import acreate_markdown_artifact
 
-    with reading(runtime.current().engine) as tx:
-        job = jobs.get(tx, report.id)
-        output = load_output(tx, attempts.get(tx, attempt_id), job)
-    text = document.to_markdown(output) if output else ""
-    rest = "" if len(text) <= _MAX_CHARACTERS else "\n\n[...]\n"
-    head = (
-        f"Status **{report.status}**, cost **${report.cost_usd:.4f}**"
-        f"{' (simulated)' if report.simulated else ''}. "
-        f"The whole: `throughline export {report.id} -o result.md`\n\n"
+    text = "" if report.published_attempt_id is None else _written(report.id, report.published_attempt_id)
+    page = page_of(report.id, runtime.current().settings.review_url)
+    status = f"Status **{report.status}**, cost **${report.cost_usd:.4f}**{' (simulated)' if report.simulated else ''}."
+    parts = [
+        status,
+        _plain(report.reason or ""),
+        f"The whole, beside its sources: [review page]({page}) (`throughline review` serves it), or "
+        f"`throughline export {report.id} -o result.md`",
+        _costs(report),
+        _beginning(text),
+    ]
+    await acreate_markdown_artifact(
+        key=f"result-{report.id}",
+        markdown="\n\n".join(part for part in parts if part),
+        description=f"{report.spec.kind} of {_plain(report.title)}: {report.status}",
     )
-    await acreate_markdown_artifact(key=f"result-{report.id}", markdown=head + text[:_MAX_CHARACTERS] + rest)
+
+
+def _written(job_id: JobId, attempt_id: AttemptId) -> str:
+    with reading(runtime.current().engine) as tx:
+        output = load_output(tx, attempts.get(tx, attempt_id), jobs.get(tx, job_id))
+    return document.to_markdown(output) if output else ""
+
+
+def _beginning(text: str) -> str:
+    """The first part of the output, up to the end of a paragraph."""
+    if len(text) <= _MAX_CHARACTERS:
+        return f"---\n\n{text}" if text else ""
+    first = text[:_MAX_CHARACTERS].rpartition("\n\n")[0] or text[:_MAX_CHARACTERS]
+    return f"---\n\n{first}\n\n*This is the beginning: {len(first):,} of {len(text):,} characters.*"
+
+
+def _costs(report: JobReport) -> str:
+    """What each attempt used, as a table."""
+    head = "| attempt | status | units | calls | input tokens | output tokens | wasted | cost |"
+    rows = [
+        f"| {each.path} ({each.role}) | {each.status} | {each.units} | {each.calls} | {each.usage.prompt_tokens:,} "
+        f"| {each.usage.output_tokens:,} | {each.wasted_tokens:,} | ${each.cost_usd:.4f} |"
+        for each in report.attempts
+    ]
+    return "\n".join([head, "|---|---|--:|--:|--:|--:|--:|--:|", *rows]) if rows else ""
 
 
 async def _shown(job_id: JobId, showing: Coroutine[Any, Any, T]) -> T | None:

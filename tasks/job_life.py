@@ -40,7 +40,8 @@ async def carry_out(job_id: JobId, *, hold: bool) -> JobReport | None:
     """
     async with leasing.held(job_id):
         if (report := await report_of(job_id)).status in _ANSWERED:
-            return report  # finished, or a person's to decide
+            await publish_result(report)  # finished, or a person's to decide: this run shows it, too
+            return report
         return await _carry_out(job_id, hold=hold)
 
 

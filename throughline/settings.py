@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     least_confidence: float = Field(default=0.5, ge=0, le=1)
     review_expires_h: float = Field(default=0.0, ge=0)
     review_on_expiry: OnExpiry = OnExpiry.REJECT
+    review_url: str = "http://127.0.0.1:8420"
+    batch_overdue_h: float = Field(default=6.0, gt=0)
     lease_s: float = Field(default=120.0, gt=0)
     chain_concurrency: int = Field(default=4, gt=0, le=64)
     api_tries: int = Field(default=6, gt=0)

@@ -24,7 +24,7 @@ from tasks.job_life import finished
 from tasks.registration import Request, register
 from tests.faults.support import book
 from tests.servers import Simulator
-from throughline.domain.job import Depth, JobId, JobSpec, JobStatus, Kind, PathChoice
+from throughline.domain.job import Depth, JobId, JobSpec, JobStatus, Kind, PathChoice, ReviewMode
 from throughline.domain.models import DEFAULT_MODEL
 from throughline.domain.report import JobReport
 
@@ -221,10 +221,67 @@ async def test_a_server_that_refuses_artifacts_costs_no_job(
     assert f"not shown in Prefect job_id={job_id}" in caplog.text
 
 
-async def test_a_run_is_named_after_its_job(tmp_path: Path):
+async def test_a_run_says_kind_path_and_title_and_is_tagged_with_what_people_look_for(tmp_path: Path):
+    state = await ended(registered_job, job_id=await registered(chapters(tmp_path)))
+    run = await flow_run(run_of(state))
+    assert run.name == "summary chunked: book.md"
+    assert {*run.tags} == {"summary", "chunked", DEFAULT_MODEL, "simulated"}
+
+
+async def test_a_run_of_a_finished_job_shows_its_result_again(tmp_path: Path):
     job_id = await registered(chapters(tmp_path))
+    await registered_job(job_id)
     state = await ended(registered_job, job_id=job_id)
-    assert (await flow_run(run_of(state))).name == job_id
+    async with get_client() as client:
+        shown = await client.read_artifacts(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run_of(state)])),
+        )
+    assert [each.key for each in shown] == [f"result-{job_id}"]
+
+
+async def test_a_job_that_waits_for_a_person_says_why_and_where(tmp_path: Path):
+    told = await document_job(
+        sources=[chapters(tmp_path)], kind=Kind.SUMMARY, path=PathChoice.CHUNKED, review=ReviewMode.ALWAYS
+    )
+    result = await artifact(f"result-{told['job_id']}")
+    assert "Status **escalated**" in result
+    assert "waits for a person (review=always)" in result
+    assert f"](http://127.0.0.1:8420/jobs/{told['job_id']})" in result
+    assert "| chunked (primary) | complete |" in result
+
+
+async def test_the_plan_names_what_was_left_out(tmp_path: Path):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "good.py").write_text("def f():\n    return 1\n")
+    (tmp_path / "code" / "pict*ure.bin").write_bytes(b"\x00\x01")
+    told = await document_job(sources=[str(tmp_path / "code")], kind=Kind.CODE_REVIEW, path=PathChoice.CHUNKED)
+    async with get_client() as client:
+        (plan,) = await client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[f"plan-{told['job_id']}"]))
+        )
+    assert plan.description is not None
+    assert "\n- code/pict\\*ure.bin: looks like a binary file (NUL at byte 0)" in plan.description
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        pytest.param({"budget_usd": -1}, "budget_usd must be greater than 0", id="budget"),
+        pytest.param({"path": "single_pass", "deadline_hours": 0.1}, "deadline in 6 min", id="path and deadline"),
+        pytest.param({"model": "claude-none"}, "claude-none", id="model"),
+    ],
+)
+async def test_fields_that_do_not_go_together_are_one_sentence_in_the_run_and_its_artifact(
+    simulator: Simulator, tmp_path: Path, given: dict[str, Any], sentence: str
+):
+    state = await ended(document_job, sources=[chapters(tmp_path)], kind="summary", **given)
+    assert state.is_failed()
+    assert state.message is not None
+    assert sentence in state.message
+    assert "\n" not in state.message
+    problem = await artifact(f"problem-{run_of(state)}")
+    assert sentence in problem
+    assert simulator.requests("POST") == []
 
 
 async def test_a_job_that_is_done_spends_nothing_when_it_is_run_again(simulator: Simulator, tmp_path: Path):

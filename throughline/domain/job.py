@@ -7,9 +7,11 @@ pydantic model; everything behind it uses frozen dataclasses.
 import operator
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, NewType
+from typing import Annotated, Any, NewType
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from throughline.errors import BadInput
 
 JobId = NewType("JobId", str)
 AttemptId = NewType("AttemptId", str)
@@ -132,3 +134,13 @@ class JobSpec(BaseModel):
     review_usd_per_hour: Annotated[Decimal, Field(ge=0)] | None = Field(default=None, exclude_if=_open)
     waiting_usd_per_hour: Annotated[Decimal, Field(ge=0)] | None = Field(default=None, exclude_if=_open)
     risk_of_cut: Annotated[float, Field(gt=0, lt=1)] | None = Field(default=None, exclude_if=_open)
+
+
+def specified(**given: Any) -> JobSpec:  # Any: whatever the fields take
+    """The spec; `BadInput` says in one sentence what is wrong with what a person typed."""
+    try:
+        return JobSpec(**given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        words = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+        raise BadInput(f"{first['loc'][0]} must be {words}; correct it and start the job again.") from None

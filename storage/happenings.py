@@ -1,0 +1,30 @@
+"""What has happened since a moment: jobs that ended, batches that are open for too long."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+
+from storage.engine import Tx
+from storage.queue import OPEN
+from storage.tables import batches, jobs
+from throughline.domain.job import BatchId, JobId, JobStatus
+
+
+def ended_since(
+    tx: Tx, since: datetime, statuses: Sequence[JobStatus], *, simulated: bool
+) -> list[tuple[JobId, JobStatus, datetime]]:
+    """Jobs that have stood at one of these ends since then or later, each with its end; the oldest end first."""
+    wanted = (jobs.c.finished_at >= since) & jobs.c.status.in_(statuses) & (jobs.c.simulated == simulated)
+    query = select(jobs.c.id, jobs.c.status, jobs.c.finished_at).where(wanted).order_by(jobs.c.finished_at)
+    return [(JobId(row.id), JobStatus(row.status), row.finished_at) for row in tx.execute(query)]
+
+
+def open_batches(
+    tx: Tx, *, intended_from: datetime, intended_to: datetime, simulated: bool
+) -> list[tuple[BatchId, datetime]]:
+    """Batches that may still bring answers and were meant to be sent between these moments; the oldest first."""
+    meant = batches.c.intended_at.between(intended_from, intended_to)
+    query = select(batches.c.id, batches.c.intended_at).where(batches.c.state.in_(OPEN), meant)
+    rows = tx.execute(query.where(batches.c.simulated == simulated).order_by(batches.c.intended_at))
+    return [(BatchId(row.id), row.intended_at) for row in rows]
