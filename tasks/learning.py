@@ -1,11 +1,12 @@
 """What the ledger has taught so far: the learner of sizes, what exploration follows from, and how good it all was."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from statistics import fmean
 
-from storage import calibration, reports, reviews
+from storage import calibration, outcomes, reports, reviews
 from storage.engine import Tx
 from tasks import runtime
 from tasks.saving import read
@@ -14,15 +15,26 @@ from throughline.domain.job import JobId
 from throughline.domain.learning.calibration import Calibration, Concluded
 from throughline.domain.learning.calibration import calibration as calibration_of
 from throughline.domain.learning.exploration import ExplorationRules, interest
+from throughline.domain.learning.factors import FactorLearner
+from throughline.domain.learning.rates import Rates, rates
 from throughline.domain.learning.sizes import SizeLearner
 from throughline.domain.plan import Plan
 
 _Newest = tuple[datetime, str] | None
-_fitted: dict[tuple[str, bool], tuple[_Newest, SizeLearner]] = {}
+_fitted: dict[tuple[str, bool], tuple[_Newest, "Learned"]] = {}
 
 
-async def learner() -> SizeLearner:
-    """The learner of all attempts that are known now; kept by this process until there is another one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What finished jobs have taught: sizes, token factors, and the rates of time, repairs and reading."""
+
+    sizes: SizeLearner
+    factors: FactorLearner
+    rates: Rates
+
+
+async def learned() -> Learned:
+    """What all jobs that have finished by now teach; kept by this process until another attempt has finished.
 
     It is fitted anew then, not continued: over the same observations any process gives the same numbers.
     """
@@ -33,7 +45,12 @@ async def learner() -> SizeLearner:
         return kept[1]
     until = None if newest is None else newest[0]
     observations = await read(lambda tx: calibration.recent_observations(tx, simulated=rt.simulated, until=until))
-    fitted = await asyncio.to_thread(SizeLearner, observations)  # up to a second, in which leases are renewed
+    found = await read(lambda tx: outcomes.recent(tx, simulated=rt.simulated))
+    fitted = Learned(
+        sizes=await asyncio.to_thread(SizeLearner, observations),  # up to a second, in which leases are renewed
+        factors=FactorLearner(found.prompts),
+        rates=rates(found.outcomes),
+    )
     _fitted[place] = (newest, fitted)
     return fitted
 

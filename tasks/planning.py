@@ -11,6 +11,7 @@ from throughline.domain import outlining, prompts, tokens
 from throughline.domain.documents import whole
 from throughline.domain.estimates import Case, Policy, planned_units
 from throughline.domain.job import JobId, JobSpec, Kind
+from throughline.domain.learning.factors import FactorLearner
 from throughline.domain.models import Model, Tokenizer
 from throughline.domain.outline import Outline
 from throughline.domain.output import SHAPES
@@ -18,6 +19,7 @@ from throughline.domain.plan import Corpus, Endpoint, Plan
 from throughline.domain.routing import make_plan
 from throughline.domain.sizing import NORMS
 from throughline.domain.source import Source
+from throughline.domain.tokens import LocalCount
 from throughline.errors import BadInput, NotFound
 
 _KNOBS = {"review_usd_per_hour", "waiting_usd_per_hour", "risk_of_cut"}
@@ -48,7 +50,8 @@ async def plan_sources(
     rt = runtime.current()
     model = rt.settings.find_model(spec.model)
     outline = structural_outline(spec, sources)
-    corpus = await _corpus(spec, model, sources, left_out, exact_count=exact_count)
+    known = await learning.learned()
+    corpus = await _corpus(spec, model, sources, left_out, known.factors, exact_count=exact_count)
     case = Case(
         spec=spec,
         model=model,
@@ -58,7 +61,8 @@ async def plan_sources(
         policy=_policy(spec),
         at=runtime.now(),
         unlisted_price=rt.settings.unlisted_price(),
-        learner=await learning.learner(),
+        learner=known.sizes,
+        rates=known.rates,
         recent=await learning.recent(),
         identity=_identity(spec, sources),
     )
@@ -110,13 +114,21 @@ async def _corpus(
     model: Model,
     sources: Sequence[Source],
     left_out: Sequence[tuple[str, str]],
+    factors: FactorLearner,
     *,
     exact_count: bool,
 ) -> Corpus:
+    counts = [(tokenizer.count(source.text), tokens.is_code(source.format)) for source in sources]
+    learned = {code: factors.factor(model.tokenizer, code=code) for code in (False, True)}
     estimated = tokens.NO_TOKENS
-    for source in sources:
-        estimated += tokens.to_claude(tokenizer.count(source.text), model.tokenizer, source.format)
-    counted_by = "o200k_base x factor"
+    for count, code in counts:
+        estimated += tokens.scaled(count, learned[code].factor)
+    counted_by = "o200k_base x factor" + (f" {learned[False].basis}" if learned[False].prompts else "")
+    local = LocalCount(
+        tokenizer=model.tokenizer,
+        prose=sum(count for count, code in counts if not code),
+        code=sum(count for count, code in counts if code),
+    )
     if exact_count:
         estimated = tokens.exact(await _ask_for_count(spec, model, sources))
         counted_by = "count_tokens"
@@ -125,6 +137,7 @@ async def _corpus(
         characters=sum(len(source.text) for source in sources),
         tokens=estimated,
         counted_by=counted_by,
+        local=local,
         left_out=tuple(left_out),
     )
 

@@ -38,9 +38,9 @@ async def finish_some(service: Service, folder: Path) -> None:
         await service.run(summary(PathChoice.CHUNKED, file))
 
 
-def over(case: Case, observations: Sequence[Observation]) -> Case:
-    """The same case over other observations."""
-    return replace(case, learner=SizeLearner(observations))
+def over(case: Case, observations: Sequence[Observation], stored: Plan) -> Case:
+    """The same case over these observations, and over the rates and the count that the stored plan kept."""
+    return replace(case, learner=SizeLearner(observations), rates=stored.rates, corpus=stored.corpus)
 
 
 async def test_after_twelve_jobs_a_plan_says_what_it_has_learned_from(
@@ -74,8 +74,32 @@ async def test_after_twelve_jobs_a_plan_says_what_it_has_learned_from(
             now = calibration.recent_observations(tx, simulated=True)
             stored = jobs.plan(tx, jobs.recent(tx, 1)[0])
     assert (len(then), len(now)) == (FINISHED, FINISHED + 1)
-    assert make_plan(over(cases[-1], then)) == stored == after
-    assert make_plan(over(cases[-1], now)) != stored
+    assert stored is not None
+    assert make_plan(over(cases[-1], then, stored)) == stored == after
+    assert make_plan(over(cases[-1], now, stored)) != stored
+
+
+async def test_a_plan_says_from_how_many_jobs_its_rates_come(service: Service, tmp_path: Path):
+    """The stand-in answers at once, so its times are not learned; that nobody had to read is."""
+    await finish_some(service, tmp_path)
+    rates = (await planned(service, summary(PathChoice.AUTO, book(tmp_path, 2)))).rates
+    assert (rates.reviewed.jobs, rates.chunked_repairs.jobs) == (FINISHED, FINISHED)
+    assert rates.reviewed.value < 0.1
+    assert rates.chunked_hours.basis == rates.single_hours.basis == rates.reading.basis == "assumed"
+    assert rates.chunked_repairs.value == 0
+
+
+async def test_a_billed_prompt_teaches_what_a_local_token_is_worth(service: Service, tmp_path: Path):
+    """The stand-in counts in its own way; the next plan of as much text is nearer to it than the published factor."""
+    first, second = (book(tmp_path, 120, f"{name}.md", sea=f"{name} sea") for name in ("north", "south"))
+    before = await planned(service, summary(PathChoice.SINGLE_PASS, second))
+    ran = await service.run(summary(PathChoice.SINGLE_PASS, first))
+    after = await planned(service, summary(PathChoice.SINGLE_PASS, second))
+    assert before.corpus.counted_by == "o200k_base x factor"
+    assert after.corpus.counted_by == "o200k_base x factor learned from 1 billed prompt"
+    billed = ran.attempts[0].usage.prompt_tokens
+    misses = [abs(plan.single_pass.input_tokens - billed) for plan in (after, before)]
+    assert misses[0] < misses[1]
 
 
 async def test_learning_takes_nothing_from_the_other_world(service: Service, tmp_path: Path):

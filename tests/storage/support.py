@@ -90,12 +90,11 @@ def begun(tx: Tx, key: str = "key", *, simulated: bool = False) -> Attempt:
 
 
 def intend(tx: Tx, attempt: Attempt, usd: str = "1", state: CallState = CallState.SENT, **changed: Any) -> CallId:
-    given: dict[str, Any] = {"simulated": False, "now": NOW, **changed}
+    given: dict[str, Any] = {"link": LINK, "simulated": False, "now": NOW, **changed}
     return calls.intend(
         tx,
         job_id=attempt.job_id,
         attempt_id=attempt.id,
-        link=LINK,
         ask=ASK,
         reserved_usd=Decimal(usd),
         state=state,

@@ -35,6 +35,7 @@ def plan(found: Plan) -> None:
     for name, value in _PLAN_ROWS:
         table.add_row(name, *(value(estimate) for estimate in pair))
     _console.print(table)
+    say(f"Rates: {found.rates.sentence}.")
     say(f"Chosen: {'both paths' if found.run_both else found.chosen}. {'. '.join(found.reasons)}.")
 
 
@@ -120,6 +121,7 @@ _PLAN_ROWS: tuple[tuple[str, Callable[[PathEstimate], str]], ...] = (
     ("at worst", lambda e: _usd(e.worst_usd)),
     ("chance of a cut", lambda e: f"{e.truncation_chance:.1%}"),
     ("rework", lambda e: _usd(e.rework_usd)),
+    ("repairs", lambda e: _usd(e.repairs_usd)),
     ("time", lambda e: _hours(e.hours)),
     ("waiting", lambda e: _usd(e.waiting_usd)),
     ("review", lambda e: f"{e.review_minutes:.0f} min, {_usd(e.review_usd)}"),

@@ -14,6 +14,7 @@ from throughline.domain.documents import upper_tokens
 from throughline.domain.job import JobSpec, Path, ReviewMode
 from throughline.domain.learning.costs import RISK_OF_CUT
 from throughline.domain.learning.exploration import ExplorationRules
+from throughline.domain.learning.rates import ASSUMED, Rates
 from throughline.domain.learning.sizes import SizeLearner
 from throughline.domain.models import Model
 from throughline.domain.output import SHAPES
@@ -31,7 +32,6 @@ _BATCH_QUEUE_HOURS = 0.5  # "most batches end in less than an hour"; not measure
 _SYNC_TOKENS_PER_HOUR = 250_000  # about 70 tokens a second; not measured by us
 _CHAIN_CONCURRENCY = 4
 _READING_WORDS_PER_MINUTE = 238  # Brysbaert 2019, non-fiction
-_REVIEW_SHARE = {ReviewMode.ALWAYS: 1.0, ReviewMode.AUTO: 0.1, ReviewMode.NEVER: 0.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +59,8 @@ class Recent:
 class Case:
     """Everything the decision depends on.
 
-    Without a `learner` sizes are structural; without `recent` nothing is explored. `identity` stands for this job over
-    these sources: it is what exploration draws by.
+    Without a `learner` sizes are structural, `rates` are assumed until some are learned, and without `recent` nothing
+    is explored. `identity` stands for this job over these sources: it is what exploration draws by.
     """
 
     spec: JobSpec
@@ -73,6 +73,7 @@ class Case:
     unlisted_price: UnlistedPrice | None = None
     learner: SizeLearner | None = None
     recent: Recent | None = None
+    rates: Rates = ASSUMED
     identity: str = ""
 
     @property
@@ -125,7 +126,7 @@ def single_pass(case: Case, size: OutputSize, chain: PathEstimate) -> PathEstima
     worst_input = case.corpus.tokens.upper + overhead
     beyond = size.overrun(cap)
     written = min(max(round(size.expected_tokens - beyond.chance * beyond.tokens), 1), cap)
-    hours = _BATCH_QUEUE_HOURS + written / _BATCH_TOKENS_PER_HOUR
+    hours = (_BATCH_QUEUE_HOURS + written / _BATCH_TOKENS_PER_HOUR) * case.rates.single_hours.value
     hours += beyond.chance * beyond.share * chain.hours
     expected_usd = _usd(case, expected_input, written, batch=True)
     obstacles = [
@@ -181,7 +182,7 @@ def chunked(case: Case, size: OutputSize, limits: PartLimits) -> PathEstimate:
     expected_usd = sum((count * _price(case, call, batch=False) for count, call in usage), Decimal(0))
     worst_usd = calls * _price(case, worst, batch=False, output_tokens=max_tokens)
     rounds = math.ceil(parts / _CHAIN_CONCURRENCY) + extra
-    hours = rounds * (size.expected_tokens / calls) / _SYNC_TOKENS_PER_HOUR
+    hours = rounds * (size.expected_tokens / calls) / _SYNC_TOKENS_PER_HOUR * case.rates.chunked_hours.value
     per_part = max(1, size.expected_tokens // calls)
     chance = OutputSize(
         units=case.units,
@@ -271,7 +272,7 @@ def _estimate(
 ) -> PathEstimate:
     visible = size.expected_tokens - size.thinking_tokens
     words = visible / sizing.tokens_per_word(case.model)
-    minutes = words / _READING_WORDS_PER_MINUTE * _REVIEW_SHARE[case.spec.review]
+    minutes = words / _READING_WORDS_PER_MINUTE * case.rates.reading.value * _share_read(case)
     return PathEstimate(
         path=path,
         obstacles=tuple(obstacles),
@@ -288,7 +289,13 @@ def _estimate(
         review_usd=Decimal(minutes) / 60 * case.policy.review_usd_per_hour,
         waiting_usd=Decimal(hours) * case.policy.waiting_usd_per_hour,
         upper_output_tokens=size.upper_tokens,
+        repairs_usd=expected_usd * Decimal(case.rates.repairs(path).value),
     )
+
+
+def _share_read(case: Case) -> float:
+    """The share of such outputs that a person reads."""
+    return {ReviewMode.ALWAYS: 1.0, ReviewMode.AUTO: case.rates.reviewed.value, ReviewMode.NEVER: 0.0}[case.spec.review]
 
 
 def _prompt_tokens(case: Case, units: int) -> int:

@@ -11,18 +11,20 @@ from pydantic import TypeAdapter
 from throughline.domain.chain import PartLimits
 from throughline.domain.job import Path, PathChoice
 from throughline.domain.learning.exploration import Exploration
+from throughline.domain.learning.rates import ASSUMED, Rates
 from throughline.domain.sizing import OutputSize
-from throughline.domain.tokens import TokenCount
+from throughline.domain.tokens import LocalCount, TokenCount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corpus:
-    """What the sources amount to."""
+    """What the sources amount to. `local` is what was counted without the API, from which factors are learned."""
 
     sources: int
     characters: int
     tokens: TokenCount
     counted_by: str
+    local: LocalCount | None = None
     left_out: tuple[tuple[str, str], ...] = ()
 
 
@@ -39,8 +41,8 @@ class Endpoint:
 class PathEstimate:
     """One path, as it is expected to go. Money in USD, time in hours.
 
-    `worst_usd` is what the caps on output allow at most. `expected_total_usd` adds rework, review and
-    waiting to the tokens; the cheapest total wins. `obstacles` is empty when the path is feasible.
+    `worst_usd` is what the caps on output allow at most. `expected_total_usd` adds rework, repairs,
+    review and waiting to the tokens; the cheapest total wins. `obstacles` is empty when the path is feasible.
     `upper_output_tokens` is the 90 % bound on this path; plans that were stored before it was kept have 0.
     """
 
@@ -59,6 +61,7 @@ class PathEstimate:
     review_usd: Decimal
     waiting_usd: Decimal
     upper_output_tokens: int = 0
+    repairs_usd: Decimal = Decimal(0)
 
     @property
     def feasible(self) -> bool:
@@ -67,8 +70,8 @@ class PathEstimate:
 
     @property
     def expected_total_usd(self) -> Decimal:
-        """Tokens, rework, review and waiting together."""
-        return self.expected_usd + self.rework_usd + self.review_usd + self.waiting_usd
+        """Tokens, rework, repairs, review and waiting together."""
+        return self.expected_usd + self.rework_usd + self.repairs_usd + self.review_usd + self.waiting_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,7 @@ class Plan:
 
     `size` is that of the chosen path. `relative_gap` (0 to 1) says how far apart the totals of two possible paths
     are. `exploration` is set when it was asked for, and `exploration_usd` the most that a drawn second path may cost.
+    `rates` are those of time, repairs and reading that the estimates rest on.
     """
 
     wanted: PathChoice
@@ -94,6 +98,7 @@ class Plan:
     relative_gap: float | None = None
     exploration: Exploration | None = None
     exploration_usd: Decimal = Decimal(0)
+    rates: Rates = ASSUMED
 
     @property
     def learned_until(self) -> datetime | None:

@@ -1,9 +1,9 @@
 """Choosing the path of a job: hard feasibility first, then the cheapest expected total.
 
-Total = tokens + chance of a cut x rework + review minutes x rate + waiting x its price. In words: small outputs
-take the chain (minutes, no wait for a batch), large ones the single pass (half price, sources read once), larger ones
-than 300K the chain again. Near 300K the expected cost decides: a cut answer keeps what is complete, so a cut costs what
-is missing. Only a single pass that is likelier cut than the team bears is no choice at all.
+Total = tokens + chance of a cut x rework + repairs + review minutes x rate + waiting x its price. In words: small
+outputs take the chain (minutes, no wait for a batch), large ones the single pass (half price, sources read once),
+larger ones than 300K the chain again. Near 300K the expected cost decides: a cut answer keeps what is complete, so
+a cut costs what is missing. Only a single pass that is likelier cut than the team bears is no choice at all.
 Sizes come from structure, corrected by finished attempts; a job may be drawn to run both paths, so that both
 stay observed.
 """
@@ -17,6 +17,7 @@ from throughline.domain.job import JobId, JobSpec, Path, PathChoice
 from throughline.domain.learning.costs import Component, PathCost, Verdict, compare
 from throughline.domain.learning.exploration import Exploration, explore, interest, not_affordable
 from throughline.domain.learning.observations import Profile
+from throughline.domain.learning.rates import Rates
 from throughline.domain.plan import PathEstimate, Plan
 from throughline.domain.prompts import PROMPT_VERSION
 from throughline.domain.sizing import OutputSize
@@ -31,7 +32,8 @@ def make_plan(case: Case) -> Plan:
     single = estimates.single_pass(case, sizes[Path.SINGLE_PASS], chunked)
     # A person reads one document, whichever path wrote it: small learned differences in length decide nothing here.
     chunked = replace(chunked, review_minutes=single.review_minutes, review_usd=single.review_usd)
-    verdict = compare(_cost(single), _cost(chunked))
+    costs = [_cost(estimate, sizes[estimate.path], case.rates) for estimate in (single, chunked)]
+    verdict = compare(*costs)
     chosen, reasons = _choose(case.spec, single, chunked, verdict)
     extra = chunked if chosen is Path.SINGLE_PASS else single
     exploration = _explore(case, single, chunked, verdict, extra.worst_usd)
@@ -49,6 +51,7 @@ def make_plan(case: Case) -> Plan:
         chunked=chunked,
         part_limits=limits,
         assumptions=estimates.assumptions(case.policy),
+        rates=case.rates,
         relative_gap=verdict.relative_gap if single.feasible and chunked.feasible else None,
         exploration=exploration,
         exploration_usd=extra.worst_usd if drawn else Decimal(0),
@@ -75,15 +78,17 @@ def _size(case: Case, path: Path) -> OutputSize:
     return sizing.learned(size, case.learner.forecast(profile))
 
 
-def _cost(estimate: PathEstimate) -> PathCost:
-    """The estimate's total, component by component."""
+def _cost(estimate: PathEstimate, size: OutputSize, rates: Rates) -> PathCost:
+    """The estimate's total, component by component, and how many jobs each rests on."""
+    jobs = size.forecast.jobs if size.forecast is not None else 0
     rows = (
-        ("tokens", estimate.expected_usd, "expected tokens x price"),
-        ("waiting", estimate.waiting_usd, f"{estimate.hours:.2f} h"),
-        ("rework", estimate.rework_usd, f"chance of a cut {estimate.truncation_chance:.1%}"),
-        ("review", estimate.review_usd, f"{estimate.review_minutes:.1f} min"),
+        ("tokens", estimate.expected_usd, "expected tokens x price", jobs),
+        ("waiting", estimate.waiting_usd, f"{estimate.hours:.2f} h", rates.hours(estimate.path).jobs),
+        ("rework", estimate.rework_usd, f"chance of a cut {estimate.truncation_chance:.1%}", jobs),
+        ("repairs", estimate.repairs_usd, "repairs a draft", rates.repairs(estimate.path).jobs),
+        ("review", estimate.review_usd, f"{estimate.review_minutes:.1f} min", rates.reading.jobs),
     )
-    components = tuple(Component(name=name, usd=usd, how=how, learned_from=0) for name, usd, how in rows)
+    components = tuple(Component(name=name, usd=usd, how=how, learned_from=n) for name, usd, how, n in rows)
     return PathCost(path=estimate.path, components=components)
 
 

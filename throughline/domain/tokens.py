@@ -32,6 +32,15 @@ class TokenFactor:
     upper: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalCount:
+    """What was counted locally (`o200k_base` tokens), by content, and for whose tokenizer."""
+
+    tokenizer: Tokenizer
+    prose: int
+    code: int
+
+
 NO_TOKENS = TokenCount(expected=0, upper=0)
 _PROSE_NEW = TokenFactor(expected=1.40, upper=1.65)
 _CODE_NEW = TokenFactor(expected=1.55, upper=1.95)
@@ -48,7 +57,16 @@ FACTORS: dict[tuple[Tokenizer, bool], TokenFactor] = {
 
 def to_claude(local_tokens: int, tokenizer: Tokenizer, source_format: Format) -> TokenCount:
     """The Claude tokens that `local_tokens` of `o200k_base` stand for."""
-    factor = FACTORS[tokenizer, source_format in (Format.CODE, Format.DIFF)]
+    return scaled(local_tokens, FACTORS[tokenizer, is_code(source_format)])
+
+
+def is_code(source_format: Format) -> bool:
+    """Whether a source reads like code to a tokenizer."""
+    return source_format in (Format.CODE, Format.DIFF)
+
+
+def scaled(local_tokens: int, factor: TokenFactor) -> TokenCount:
+    """The Claude tokens that so many local tokens stand for by that factor."""
     return TokenCount(
         expected=round(local_tokens * factor.expected),
         upper=round(local_tokens * factor.upper),

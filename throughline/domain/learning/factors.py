@@ -19,7 +19,7 @@ from throughline.domain.models import Tokenizer
 from throughline.domain.tokens import FACTORS, TokenFactor
 
 WINDOW = 200
-FEWEST_LOCAL_TOKENS = 2_000  # below, the prompt's own words outweigh the documents
+FEWEST_LOCAL_TOKENS = 5_000  # below, what the prompt's own words are taken for outweighs the documents
 _PRIORS = {
     "family": EffectPrior(spread=0.08, wander=0.002),
     "content": EffectPrior(spread=0.08, wander=0.002),
@@ -95,8 +95,12 @@ class FactorLearner:
             factor=TokenFactor(expected=expected, upper=upper),
             prompts=len(records),
             bounded=bound is not None,
-            basis=f"learned from {len(records)} billed prompts" if records else "published measurements",
+            basis=f"learned from {_prompts(len(records))}" if records else "published measurements",
         )
+
+
+def _prompts(count: int) -> str:
+    return f"{count} billed prompt{'' if count == 1 else 's'}"
 
 
 def _parts(tokenizer: Tokenizer, code_share: float) -> tuple[Part, ...]:
