@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from tests import defects
 from tests.defects import CLASSES, DROPPED, Amount, Clean, Score, Text
+from tests.planted_quotes import quote_table
 from throughline.domain.checks.corpus import Corpus
 from throughline.domain.checks.material import Material
 from throughline.domain.checks.table import CHECKS, run_checks
@@ -116,9 +117,20 @@ def time_all() -> None:
         print(f"  {name:<16}{time.process_time() - busy:6.2f} s  {len(result.findings)} findings")
 
 
+def print_quotes() -> None:
+    """Forty quotes of each class side by side: what was flagged, and as what."""
+    table = quote_table()
+    print(f"{'quote':<34}{'planted':>8}{'flagged':>9}  as")
+    for name, score in table.classes.items():
+        statuses = ", ".join(f"{count} {status}" for status, count in sorted(score.statuses.items()))
+        marked = f", {score.marked} with what changed named" if score.marked else ""
+        print(f"{name:<34}{score.planted:>8}{score.flagged:>9}  {statuses}{marked}")
+    print(f"quotes: recall {table.recall:.1%}, precision {table.precision:.1%}")
+
+
 def print_scores() -> None:
-    """Recall and false alarms of each class."""
-    print(f"{'defect':<34}{'planted':>8}{'recall':>9}{'clean units':>13}{'false alarms':>14}")
+    """Recall, precision and false alarms of each class."""
+    print(f"{'defect':<34}{'planted':>8}{'recall':>9}{'precision':>11}{'clean units':>13}{'false alarms':>14}")
     for name, score in defects.scores(PLANTED).items():
         print(_row(name, score))
     texts = defects.real_texts(PLANTED.modules)
@@ -130,11 +142,12 @@ def print_scores() -> None:
 
 def _row(name: str, score: Score) -> str:
     kind = "" if name == DROPPED or CLASSES[name].mechanical else "  (heuristic)"
-    figures = f"{score.planted:>8}{score.recall:>9.1%}{score.clean_units:>13}{score.false_alarms:>14.1%}"
-    return f"{name:<34}{figures}{kind}"
+    found = f"{score.planted:>8}{score.recall:>9.1%}{score.precision:>11.1%}"
+    return f"{name:<34}{found}{score.clean_units:>13}{score.false_alarms:>14.1%}{kind}"
 
 
 if __name__ == "__main__":
     time_citations()
     time_all()
+    print_quotes()
     print_scores()

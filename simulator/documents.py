@@ -105,7 +105,7 @@ def _parse_code(text: str) -> Document:
             number, code = int(numbered[1]), numbered[2]
             if _DEFINITION.match(code) and not code.startswith("  "):
                 headings.append(Heading(code.strip().rstrip(":"), offset))
-            if len(code.strip()) >= 12:
+            if len(code.strip()) >= 12 and any(map(str.isalnum, code)):
                 sentences.append(_code_sentence(code.strip(), number, offset))
         offset += len(line) + 1
     return Document(text, tuple(sentences) or (_last_resort(text),), tuple(headings), is_code=True)
@@ -176,7 +176,7 @@ def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _closed(sentence: str) -> str:
-    return sentence if sentence[-1] in ".!?;)\"'\u201d\u2019" else sentence + "."
+    return sentence if sentence[-1] in ".!?)\"'\u201d\u2019" else sentence.rstrip(";,") + "."
 
 
 def _quote_of(raw: str) -> str:

@@ -54,7 +54,7 @@ _SENTENCE_GAP = re.compile(r"(?<=[a-z)]\.)\s+(?=[A-Z][a-z])")
 def real_texts(modules: int, most_topics: int | None = None) -> tuple[Text, ...]:
     """The language reference, a source a topic, and so many modules of the standard library."""
     texts = [(f"{name}.rst", Format.RST, text, [text]) for name, text in sorted(topics.items())[:most_topics]]
-    for path in _modules()[:modules]:
+    for path in library_modules()[:modules]:
         text = path.read_text("utf-8")
         texts.append((path.relative_to(_LIB).as_posix(), Format.CODE, text, _DOCSTRING.findall(text)))
     used: set[tuple[str, ...]] = set()
@@ -72,7 +72,7 @@ _LEFT_OUT = frozenset({"site-packages", "test", "tests", "idlelib", "lib2to3", "
 
 
 @cache
-def _modules() -> tuple[Path, ...]:
+def library_modules() -> tuple[Path, ...]:
     """Large modules first, those with tables of constants before all others."""
     paths = [path for path in _LIB.rglob("*.py") if not _LEFT_OUT & set(path.parts)]
     with_tables = {"http/__init__.py", "token.py", "opcode.py", "_opcode_metadata.py", "logging/__init__.py"}
@@ -131,6 +131,10 @@ class Clean:
     def flat(self) -> str:
         """What the sources say, on one line."""
         return "\n".join(" ".join(source.text.split()) for source in self.corpus.sources)
+
+    def says(self, text: str) -> bool:
+        """Whether some source has this text, which then is no defect."""
+        return " ".join(text.split()) in self.flat
 
     def false_alarms(self, checks: Sequence[str]) -> list[Finding]:
         """What those checks find although nothing is wrong."""
@@ -275,10 +279,12 @@ def _review_unit(entry: OutlineUnit, text: Text, chance: random.Random) -> Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planted:
-    """One changed unit. `also` are other units where a finding would tell of the same defect."""
+    """One changed unit. `also` are other units where a finding would tell of the same defect, `other` one that changed
+    with it."""
 
     unit: Unit
     also: tuple[str, ...] = ()
+    other: Unit | None = None
 
 
 Plant = Callable[[Unit, Clean, random.Random], Planted | None]
@@ -296,11 +302,13 @@ def _quote_with(unit: Unit, pattern: str, chance: random.Random) -> tuple[int, r
     return chance.choice(found) if found else None
 
 
-def _other_digit(digit: str, chance: random.Random) -> str:
+def other_digit(digit: str, chance: random.Random) -> str:
+    """Another digit than that."""
     return chance.choice([other for other in "123456789" if other != digit])
 
 
-def _replaced(text: str, found: re.Match[str], new: str) -> str:
+def replaced(text: str, found: re.Match[str], new: str) -> str:
+    """The text with other words in that place."""
     return text[: found.start()] + new + text[found.end() :]
 
 
@@ -309,24 +317,24 @@ def swapped_digit_in_quote(unit: Unit, _clean: Clean, chance: random.Random) -> 
     if found is None:
         return None
     index, digit = found
-    return _with_quote(unit, index, quote=_replaced(unit.citations[index].quote, digit, _other_digit(digit[0], chance)))
+    return _with_quote(unit, index, quote=replaced(unit.citations[index].quote, digit, other_digit(digit[0], chance)))
 
 
 _VERB = r"\b(is|are|was|were|can|will|must|may|does|should|has been) (?!not\b)"
 
 
-def _negated(text: str, pattern: str, chance: random.Random) -> str | None:
-    """The text with one negation taken out or put in."""
+def negated(text: str, chance: random.Random) -> str | None:
+    """The text with one negation taken out or put in; None where neither is possible."""
     negations = list(re.finditer(r"\bnot ", text))
     if negations:
-        return _replaced(text, chance.choice(negations), "")
-    verbs = list(re.finditer(pattern, text))
-    return _replaced(text, verb, f"{verb[1]} not ") if verbs and (verb := chance.choice(verbs)) else None
+        return replaced(text, chance.choice(negations), "")
+    verbs = list(re.finditer(_VERB, text))
+    return replaced(text, verb, f"{verb[1]} not ") if verbs and (verb := chance.choice(verbs)) else None
 
 
 def flipped_negation_in_quote(unit: Unit, _clean: Clean, chance: random.Random) -> Planted | None:
     for index in chance.sample(range(len(unit.citations)), len(unit.citations)):
-        quote = _negated(unit.citations[index].quote, _VERB, chance)
+        quote = negated(unit.citations[index].quote, chance)
         if quote is not None:
             return _with_quote(unit, index, quote=quote)
     return None
@@ -345,12 +353,7 @@ def merged_quotes(unit: Unit, clean: Clean, chance: random.Random) -> Planted | 
     first, second = chance.sample(range(len(unit.citations)), 2)
     joint = chance.choice([" ", " … ", " [...] "])
     merged = unit.citations[first].quote + joint + unit.citations[second].quote
-    return None if _says(clean, merged) else _with_quote(unit, first, quote=merged)
-
-
-def _says(clean: Clean, text: str) -> bool:
-    """Whether some source has this text, which then is no defect."""
-    return " ".join(text.split()) in clean.flat
+    return None if clean.says(merged) else _with_quote(unit, first, quote=merged)
 
 
 def quote_from_wrong_source(unit: Unit, clean: Clean, chance: random.Random) -> Planted | None:
@@ -369,12 +372,12 @@ def swapped_digit_in_body(unit: Unit, clean: Clean, chance: random.Random) -> Pl
     if not places:
         return None
     sentence, digit = chance.choice(places)
-    return _with_sentence(unit, clean, sentence, _replaced(sentence, digit, _other_digit(digit[0], chance)))
+    return _with_sentence(unit, clean, sentence, replaced(sentence, digit, other_digit(digit[0], chance)))
 
 
 def flipped_negation_in_body(unit: Unit, clean: Clean, chance: random.Random) -> Planted | None:
     sentence = chance.choice(clean.sentences[unit.unit_id])
-    changed = _negated(sentence, _VERB, chance)
+    changed = negated(sentence, chance)
     return None if changed is None else _with_sentence(unit, clean, sentence, changed)
 
 
@@ -424,6 +427,37 @@ def _reworded(sentence: str, chance: random.Random) -> str:
     words = sentence.split()
     at = chance.choice([1, len(words) - 2])
     return " ".join([*words[:at], "indeed", *words[at + 1 :]])
+
+
+def swapped_units(unit: Unit, clean: Clean, chance: random.Random) -> Planted | None:
+    """Two units that changed places: each has the body and the quotes of the other under its own heading."""
+    other = clean.output.units[chance.choice([where for where in clean.sentences if where != unit.unit_id])]
+    if {quote.source for quote in other.citations} == {quote.source for quote in unit.citations}:
+        return None  # two halves of one source: which is first, only the source's order knows
+    here = unit.model_copy(update={"body": other.body, "citations": other.citations})
+    there = other.model_copy(update={"body": unit.body, "citations": unit.citations})
+    return Planted(unit=here, also=(other.unit_id,), other=there)
+
+
+def swapped_heading(unit: Unit, clean: Clean, chance: random.Random) -> Planted | None:
+    """The heading of another unit over this one's text."""
+    other = chance.choice([each for each in clean.output.ordered if each.unit_id != unit.unit_id])
+    return Planted(unit=unit.model_copy(update={"heading": other.heading}), also=(other.unit_id,))
+
+
+def empty_unit(unit: Unit, _clean: Clean, chance: random.Random) -> Planted | None:
+    """Heading and quotes, and nothing said."""
+    return Planted(unit=unit.model_copy(update={"body": chance.choice(["", " ", "\n\n"])}))
+
+
+def foreign_figure(unit: Unit, clean: Clean, chance: random.Random) -> Planted | None:
+    """A sentence about the same things with a figure of another document."""
+    figure = f"{chance.randrange(11, 97)},{chance.randrange(101, 998)}"
+    if figure in clean.flat or figure.replace(",", "") in clean.flat:
+        return None
+    sentence = chance.choice(clean.sentences[unit.unit_id])
+    words = sentence.removesuffix(".").split()
+    return _with_sentence(unit, clean, sentence, f"{' '.join(words)}, in {figure} of the cases.")
 
 
 def truncated_end(unit: Unit, clean: Clean, chance: random.Random) -> Planted | None:
@@ -481,7 +515,7 @@ def renamed_term_word(unit: Unit, clean: Clean, chance: random.Random) -> Plante
 def off_by_one_in_table(unit: Unit, _clean: Clean, chance: random.Random) -> Planted | None:
     cell = chance.choice(list(re.finditer(r"(?<=\| )\d+(?= \|)", unit.body)))
     number = int(cell[0]) + chance.choice([1, -1] if int(cell[0]) > 1 else [1])
-    return Planted(unit=unit.model_copy(update={"body": _replaced(unit.body, cell, str(number))}))
+    return Planted(unit=unit.model_copy(update={"body": replaced(unit.body, cell, str(number))}))
 
 
 def _with_finding(unit: Unit, chance: random.Random, change: Callable[[ReviewFinding], dict[str, object]]) -> Planted:
@@ -556,6 +590,10 @@ CLASSES: dict[str, DefectClass] = {
     "wrong unit of measure": DefectClass(plant=wrong_unit, checks=("figures", "near_copies")),
     "off-by-one figure in a table": DefectClass(plant=off_by_one_in_table, checks=("figures",), material="tables"),
     "invented name": DefectClass(plant=invented_name, checks=("names",)),
+    "foreign figure": DefectClass(plant=foreign_figure, checks=("figures",)),
+    "swapped units": DefectClass(plant=swapped_units, checks=("evidence",)),
+    "swapped headings": DefectClass(plant=swapped_heading, checks=("headings",)),
+    "empty unit": DefectClass(plant=empty_unit, checks=("completeness",)),
     "duplicated unit": DefectClass(plant=duplicated_unit, checks=("repetition",)),
     "truncated end": DefectClass(plant=truncated_end, checks=("endings",)),
     "filler": DefectClass(plant=filler, checks=("fillers",)),
@@ -576,10 +614,14 @@ DROPPED = "dropped unit"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """How many planted defects were found, and how many units of correct outputs raised an alarm."""
+    """How many planted defects were found, and how many units were flagged that are right.
+
+    `alarms` are flagged units of the correct output, `elsewhere` flagged units of the spoilt one that are right.
+    """
 
     planted: int = 0
     found: int = 0
+    elsewhere: int = 0
     clean_units: int = 0
     alarms: int = 0
     missed: tuple[str, ...] = ()
@@ -589,6 +631,11 @@ class Score:
         return self.found / max(self.planted, 1)
 
     @property
+    def precision(self) -> float:
+        """Found defects of all units that were flagged, in the output that has the defects."""
+        return self.found / max(self.found + self.elsewhere, 1)
+
+    @property
     def false_alarms(self) -> float:
         return self.alarms / max(self.clean_units, 1)
 
@@ -596,6 +643,7 @@ class Score:
         return Score(
             planted=self.planted + other.planted,
             found=self.found + other.found,
+            elsewhere=self.elsewhere + other.elsewhere,
             clean_units=self.clean_units + other.clean_units,
             alarms=self.alarms + other.alarms,
             missed=self.missed + other.missed,
@@ -612,13 +660,16 @@ def score(clean: Clean, defect: DefectClass, seed: int) -> Score:
     """Plant the defect in some units, each on its own, and look for new findings there."""
     before = clean.false_alarms(defect.checks)
     planted = dict(_planted(clean, defect, seed))
-    units = {where: planted[where].unit if where in planted else unit for where, unit in clean.output.units.items()}
+    changed = {each.unit_id: each for plant in planted.values() for each in (plant.unit, plant.other) if each}
+    units = {where: changed.get(where, unit) for where, unit in clean.output.units.items()}
     after = findings(replace(clean.output, units=units), clean.corpus, defect.checks)
     told = {finding.where for finding in after if finding not in before}
+    spoilt = {where for at, plant in planted.items() for where in (at, *plant.also)}
     missed = [where for where, plant in planted.items() if not {where, *plant.also} & told]
     return Score(
         planted=len(planted),
         found=len(planted) - len(missed),
+        elsewhere=len({finding.where for finding in after} - spoilt),
         clean_units=len(clean.output.units),
         alarms=len({finding.where for finding in before}),
         missed=tuple(missed),
@@ -647,6 +698,7 @@ def score_dropped(clean: Clean, seed: int, share: float) -> Score:
     return Score(
         planted=len(dropped),
         found=len(told & set(dropped)),
+        elsewhere=len(told - set(dropped)),
         clean_units=len(clean.output.units),
         alarms=len({finding.where for finding in before}),
     )

@@ -15,7 +15,7 @@ from throughline.domain.output import Unit
 _UNIT_LEVEL = 2  # in the stitched document; a unit's own headings stand below it
 _MARKS = re.compile(r"[ ]{0,3}(#{1,6})[ \t]")
 _NUMBERED = re.compile(r"(\d{1,3})(?:[.)]|\s)")
-_UNIT_ID = re.compile(r"\bu\d{3,}\b")
+_UNIT_ID = re.compile(r"\bu\d{3}\b")  # four digits are a character, as in u0043
 _SECTION = re.compile(r"(?:\bsee|\bin|\(|\bcf\.) (?:section|chapter|unit) (\d{1,3})\b(?!\.\d)", re.IGNORECASE)
 _ANCHOR = re.compile(r"\]\(#([^)\s]+)\)")
 _NAMED = re.compile(

@@ -1,0 +1,19 @@
+"""A clean output raises no flag: fifty that the simulator wrote from real text, whole jobs, no fault planted."""
+
+from pathlib import Path
+
+from tests.clean_jobs import OUTPUTS, flagged
+from tests.faults.support import Service
+from throughline.domain.checks.table import CHECKS
+
+# The stand-in says a sentence twice within a unit, plans outlines whose sources it does not keep to, and quotes code
+# in half a sentence of its own. The checks are right to point there.
+_ITS_OWN_WAYS = frozenset({"repetition", "evidence", "near_copies"})
+
+
+async def test_fifty_clean_outputs_raise_no_error_and_next_to_no_warning(service: Service, tmp_path: Path):
+    found = await flagged(service, tmp_path)
+    assert (found.outputs, found.published) == (OUTPUTS, OUTPUTS)
+    assert set(found.findings) == set(CHECKS)
+    assert found.error_rate <= 0.005
+    assert {name: n for name, n in found.findings.items() if n > 0.02 * found.units and name not in _ITS_OWN_WAYS} == {}
