@@ -54,6 +54,7 @@ def _inspection_routes() -> list[Route]:
         Route("/_sim/faults", _add_faults, methods=["POST"]),
         Route("/_sim/faults", _clear_faults, methods=["DELETE"]),
         Route("/_sim/requests", _requests, methods=["GET"]),
+        Route("/_sim/release", _release, methods=["POST"]),
         Route("/_sim/bill", _bill, methods=["GET"]),
         Route("/_sim/reset", _reset, methods=["POST"]),
     ]
@@ -109,6 +110,10 @@ async def _clear_faults(request: Request) -> Response:
 async def _requests(request: Request) -> Response:
     since = int(request.query_params.get("since", "0"))
     return JSONResponse({"requests": _world(request).log.since(since)})
+
+
+async def _release(request: Request) -> Response:
+    return JSONResponse({"released": await _world(request).late.release()})
 
 
 async def _bill(request: Request) -> Response:

@@ -132,6 +132,9 @@ async def _answer(name: str, handler: Handler, request: Request, request_id: str
         return BrokenConnection()
     _refuse(fault)
     call = Call(request=request, world=world, raw=raw, body=body, fault=fault, request_id=request_id)
+    if fault is not None and fault.what == "accept_late":
+        world.late.hold(lambda: handler(call), fault.args.get("seconds"))
+        return BrokenConnection()
     return await _hold(call, await handler(call))
 
 

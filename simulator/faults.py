@@ -8,6 +8,7 @@ from simulator.errors import invalid
 _ENDPOINT_FAULTS = frozenset({"status", "drop_before_accept", "drop_after_accept", "hang", "not_found"})
 _EXTRA_FAULTS = {
     "messages": frozenset({"cut_stream"}),
+    "batches.create": frozenset({"accept_late"}),
     "batches.retrieve": frozenset({"foreign_results_url"}),
     "batches.results": frozenset({"cut_stream", "duplicate_results", "foreign_custom_id"}),
 }

@@ -7,6 +7,7 @@ from simulator.batches import Batches
 from simulator.bill import Bill
 from simulator.caching import PromptCache
 from simulator.faults import Fault, FaultScript
+from simulator.late import LateRequests
 from simulator.models import Model
 from simulator.options import Options
 from simulator.prompt import read_prompt
@@ -21,6 +22,7 @@ class World:
         self.options = options
         self.faults = FaultScript()
         self.cache = PromptCache()
+        self.late = LateRequests()
         self.log = RequestLog(is_kept=options.keeps_request_log)
         self._state = State(options.state_path) if options.state_path is not None else None
         self.bill = Bill(self._state, self._state.load_rows() if self._state else [])
@@ -42,6 +44,7 @@ class World:
     def reset(self) -> None:
         self.faults.clear()
         self.cache.clear()
+        self.late.clear()
         self.log.clear()
         self.bill.clear()
         self.batches.clear()

@@ -10,7 +10,7 @@ from storage import ids
 from storage.engine import Tx
 from storage.tables import batches, calls
 from throughline.domain.job import AttemptId, BatchId, CallId
-from throughline.domain.ledger import BatchState, IllegalMove, batch_sources, is_past
+from throughline.domain.ledger import OPEN_BATCH, BatchState, IllegalMove, batch_sources, is_past
 
 _TIMES = {
     BatchState.SUBMITTED: batches.c.submitted_at,
@@ -31,6 +31,8 @@ class Batch:
     simulated: bool
     request_count: int
     intended_at: datetime
+    post_until: datetime | None
+    looked_at: datetime | None
 
 
 def intend(tx: Tx, *, host: str, key_fingerprint: str, request_count: int, simulated: bool, now: datetime) -> BatchId:
@@ -77,6 +79,49 @@ def move(
             raise IllegalMove(f"Batch {batch_id} ({found.remote_id}) cannot go from {found.state} to {target}.")
 
 
+def let_post(tx: Tx, batch_id: BatchId, *, until: datetime) -> bool:
+    """Whether its POST may leave, until that moment. Not once another process has settled what became of it."""
+    mine = (batches.c.id == batch_id) & (batches.c.state == BatchState.INTENDED)
+    return tx.execute(update(batches).where(mine).values(post_until=until)).rowcount == 1
+
+
+def none_on_its_way(tx: Tx, batch_id: BatchId) -> None:
+    """The API refused the POST, so that nothing was accepted, and nothing more is sent for now."""
+    tx.execute(update(batches).where(batches.c.id == batch_id).values(post_until=None))
+
+
+def in_doubt(tx: Tx, batch_id: BatchId, *, note: str, now: datetime) -> None:
+    """The POST was sent and no id came back. Its sender is done with it, so none leaves after this moment."""
+    move(tx, batch_id, BatchState.UNKNOWN, note=note, now=now)
+    found = (batches.c.id == batch_id) & (batches.c.state == BatchState.UNKNOWN)
+    tx.execute(update(batches).where(found).values(post_until=now))
+
+
+def give_up(tx: Tx, batch: Batch, *, looked_at: datetime, note: str) -> bool:
+    """Put down that the batch was never accepted, unless its POST was let go since it was read, or it was found."""
+    unchanged = batches.c.post_until == batch.post_until if batch.post_until else batches.c.post_until.is_(None)
+    undecided = batches.c.state.in_((BatchState.INTENDED, BatchState.UNKNOWN))
+    values = {"state": BatchState.ABANDONED, "looked_at": looked_at, "note": note}
+    return (
+        tx.execute(update(batches).where(batches.c.id == batch.id, undecided, unchanged).values(values)).rowcount == 1
+    )
+
+
+def given_up(tx: Tx, *, since: datetime, host: str, key_fingerprint: str, simulated: bool) -> list[Batch]:
+    """Batches that were posted after `since` with this key and given up because no look found them."""
+    mine = (batches.c.host == host) & batches.c.key_fingerprint.in_(("", key_fingerprint))
+    query = select(batches).where(
+        batches.c.state == BatchState.ABANDONED, batches.c.post_until > since, mine, batches.c.simulated == simulated
+    )
+    return [_batch(row) for row in tx.execute(query.order_by(batches.c.id))]
+
+
+def looked_in_vain(tx: Tx, batch_id: BatchId, *, at: datetime) -> None:
+    """The batch was given up and looked for once more; it was still not there."""
+    gone = (batches.c.id == batch_id) & (batches.c.state == BatchState.ABANDONED)
+    tx.execute(update(batches).where(gone).values(looked_at=at))
+
+
 def set_request_count(tx: Tx, batch_id: BatchId, request_count: int) -> None:
     """How many requests the batch has after all: the API is asked for a batch of exactly that many."""
     tx.execute(update(batches).where(batches.c.id == batch_id).values(request_count=request_count))
@@ -91,12 +136,12 @@ def get(tx: Tx, batch_id: BatchId) -> Batch:
 
 
 def latest_of(tx: Tx, attempt_id: AttemptId) -> Batch | None:
-    """The newest batch that holds a request of this attempt."""
+    """The newest batch that holds a request of this attempt; one that may still bring an answer comes first."""
     query = (
         select(batches)
         .join(calls, calls.c.batch_id == batches.c.id)
         .where(calls.c.attempt_id == attempt_id)
-        .order_by(batches.c.id.desc())
+        .order_by(batches.c.state.in_(OPEN_BATCH).desc(), batches.c.id.desc())
         .limit(1)
     )
     row = (tx.execute(query)).one_or_none()
@@ -125,4 +170,6 @@ def _batch(row: Row[Any]) -> Batch:  # Any: a row's columns are known to the tab
         simulated=row.simulated,
         request_count=row.request_count,
         intended_at=row.intended_at,
+        post_until=row.post_until,
+        looked_at=row.looked_at,
     )

@@ -8,12 +8,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 
 from storage.engine import Tx
-from storage.tables import batches, calls, jobs
-from throughline.domain.job import BatchId, JobId, JobStatus
-from throughline.domain.ledger import BatchState, CallState
-
-OPEN = (BatchState.INTENDED, BatchState.UNKNOWN, BatchState.SUBMITTED, BatchState.ENDED)
-"""States of a batch that may still bring answers."""
+from storage.tables import attempts, batches, calls, jobs
+from throughline.domain.job import AttemptStatus, BatchId, JobId, JobStatus
+from throughline.domain.ledger import OPEN_BATCH, BatchState, CallState
 
 
 def claim(tx: Tx, *, owner: str, until: datetime, now: datetime, limit: int, simulated: bool) -> list[JobId]:
@@ -35,7 +32,7 @@ def claim(tx: Tx, *, owner: str, until: datetime, now: datetime, limit: int, sim
 
 def open_batches(tx: Tx, *, simulated: bool) -> list[BatchId]:
     """Every batch that may still bring answers, the oldest first."""
-    query = select(batches.c.id).where(batches.c.state.in_(OPEN), batches.c.simulated == simulated)
+    query = select(batches.c.id).where(batches.c.state.in_(OPEN_BATCH), batches.c.simulated == simulated)
     return [BatchId(batch_id) for batch_id in tx.execute(query.order_by(batches.c.id)).scalars()]
 
 
@@ -94,13 +91,15 @@ def is_worked_on(tx: Tx, batch_id: BatchId, now: datetime) -> bool:
 
 
 def unwanted(tx: Tx, *, simulated: bool) -> list[str]:
-    """Remote ids of submitted batches all of whose requests belong to cancelled jobs."""
+    """Remote ids of submitted batches all of whose requests belong to cancelled jobs or to work that is done."""
     wanted_by = (
         select(calls.c.id)
         .join(jobs, jobs.c.id == calls.c.job_id)
+        .join(attempts, attempts.c.id == calls.c.attempt_id)
         .where(
             calls.c.batch_id == batches.c.id,
             jobs.c.status != JobStatus.CANCELLED,
+            attempts.c.status == AttemptStatus.RUNNING,
             calls.c.state == CallState.SENT,
         )
     )
@@ -111,5 +110,5 @@ def unwanted(tx: Tx, *, simulated: bool) -> list[str]:
 
 
 def _open_batch(job_id: object) -> ColumnElement[bool]:
-    of_job = (calls.c.job_id == job_id) & (batches.c.state.in_(OPEN))
+    of_job = (calls.c.job_id == job_id) & (batches.c.state.in_(OPEN_BATCH))
     return exists(select(calls.c.id).join(batches, batches.c.id == calls.c.batch_id).where(of_job))

@@ -13,7 +13,7 @@ from storage.engine import Engine
 from storage.tables import metadata
 from throughline.errors import BadInput
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration. Kept here so that a start does not import Alembic; a test compares both."""
 
 

@@ -69,7 +69,7 @@ jobs = Table(
     Column("reason", CleanText),
     Column("simulated", Boolean, nullable=False),
     Column("published_attempt_id", String(36)),
-    Column("lease_owner", String(320)),
+    Column("lease_owner", String(320), index=True),
     Column("lease_until", UtcDateTime),
     Column("flow_run_id", String(36), index=True),  # the flow run that carries this job out
     Column("rerun_of", String(36)),  # the rejected job whose place this one takes
@@ -131,6 +131,10 @@ batches = Table(
     Column("submitted_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
     Column("ingested_at", UtcDateTime),
+    Column(
+        "post_until", UtcDateTime
+    ),  # its POST leaves before this moment or not at all; empty: none can be on its way
+    Column("looked_at", UtcDateTime),  # when it was last looked for in vain
     Column("note", CleanText),
 )
 

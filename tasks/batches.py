@@ -1,8 +1,8 @@
-"""A batch's life against the API: intent, submission, adoption after a doubt, waiting, ingestion.
+"""A batch's life against the API: intent, submission, waiting, ingestion.
 
-    intend (commit) -> POST -> submitted (commit)
-                         |
-                         +-- doubt -> look for it: adopt it, or prove that there is none, then intend anew
+    intend (commit) -> POST, all but its last bytes -> last look (commit) -> its last bytes -> submitted (commit)
+                                                                               |
+                        doubt -> look for it (tasks/doubts.py): adopt it, or prove that there is none, then intend anew
 
 No function here posts a batch while one that it may have posted before can still exist.
 """
@@ -13,14 +13,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from storage import batches, calls
 from storage.batches import Batch
 from storage.calls import Today
 from storage.engine import Tx
-from tasks import leasing, runtime
+from tasks import doubts, leasing, runtime
 from tasks.saving import read, saved
 from throughline.claude.patience import patiently
 from throughline.domain.ask import Ask, ItemResult, Reply
@@ -29,7 +29,6 @@ from throughline.domain.ledger import BatchState
 from throughline.errors import (
     AccessRefused,
     Ambiguous,
-    BadInput,
     BatchUnknown,
     BudgetExceeded,
     JobBusy,
@@ -41,10 +40,9 @@ from throughline.failpoints import Failpoint, reach
 
 if TYPE_CHECKING:
     from throughline.claude.body import BatchBody
-    from throughline.claude.client import RemoteBatch
 
 logger = logging.getLogger(__name__)
-_CLOCK_SKEW = timedelta(hours=24)  # custom ids decide; the time only bounds the search
+_LONGEST_POST_S = 10.0  # between the last look at the ledger and the last bytes of a request
 _FIRST_POLL_S = 1.0
 _GROUP_ITEMS = 32
 _GROUP_CHARACTERS = 4_000_000
@@ -103,22 +101,27 @@ async def _post(batch_id: BatchId, body: "BatchBody") -> None:
     rt = runtime.current()
 
     async def post() -> str:
-        # Waiting for a busy API may take minutes: a worker that lost its jobs meanwhile must not post any more.
-        await saved(lambda tx: _still_ours(tx, batch_id))
-        return await rt.claude.create_batch(body)
+        # Sending a large body, and waiting for a busy API, take minutes: whether the batch may still be sent is
+        # looked up when all of it but its last bytes is sent.
+        try:
+            return await rt.claude.create_batch(body, before_end=lambda: _last_look(batch_id))
+        except Retryable:
+            await saved(lambda tx: batches.none_on_its_way(tx, batch_id))
+            raise
 
     try:
         # Only a refusal with a status is asked again: it proves that nothing was accepted.
         remote_id = await patiently(post, runtime.patience(rt.settings))
     except Ambiguous as error:
         logger.warning("batch in doubt batch_id=%s reason=%s", batch_id, error)
-        await _move(batch_id, BatchState.UNKNOWN, note=str(error))
+        note = str(error)
+        await saved(lambda tx: batches.in_doubt(tx, batch_id, note=note, now=runtime.now()))
     except ThroughlineError as error:
         await _abandon(batch_id, note=str(error))
         raise
     else:
         reach(Failpoint.BATCH_AFTER_POST)
-        await _submitted(batch_id, remote_id)
+        await doubts.adopt(batch_id, remote_id)
         reach(Failpoint.BATCH_AFTER_SUBMITTED)
 
 
@@ -149,67 +152,29 @@ def _write(
     return refused
 
 
-def _still_ours(tx: Tx, batch_id: BatchId) -> None:
-    """Raise `JobBusy` if another worker has taken the batch for lost, or holds one of its jobs."""
-    if (state := batches.get(tx, batch_id).state) is not BatchState.INTENDED:
-        raise JobBusy(f"Batch {batch_id} was settled as {state} by another process; this process does not send it.")
-    leasing.require_batch(tx, batch_id)
+async def _last_look(batch_id: BatchId) -> None:
+    """Let the POST go for a moment, which the ledger knows; looked again if this process was held up past it.
 
-
-async def settle_doubt(batch_id: BatchId) -> bool:
-    """Whether the batch exists. A batch in doubt is looked for until that is known, and adopted if found."""
-    rt = runtime.current()
-    looked = 0
+    Raise `JobBusy` if another worker has settled what became of the batch, or holds one of its jobs.
+    """
+    reach(Failpoint.BATCH_BEFORE_POST)
     while True:
-        batch = await load(batch_id)
-        if batch.state not in (BatchState.INTENDED, BatchState.UNKNOWN):
-            return batch.state is not BatchState.ABANDONED
-        found = await look(batch)
-        if found is None:
-            await asyncio.sleep(min(_FIRST_POLL_S, rt.settings.batch_poll_s))
-            continue
-        if not found:
-            looked += 1
-            if looked < 2:  # one more look: a request that was under way may still be accepted
-                await asyncio.sleep(rt.settings.batch_settle_s)
-                continue
-        await conclude_doubt(batch, found)
+        until = await saved(lambda tx: _let_post(tx, batch_id))
+        reach(Failpoint.BATCH_MAY_POST)
+        if runtime.now() < until:
+            return
+        logger.warning("held up before a post, looking again batch_id=%s", batch_id)
 
 
-async def conclude_doubt(batch: Batch, remote_id: str) -> None:
-    """Adopt what was found, or, for an empty id, put down that the batch was never accepted."""
-    if remote_id:
-        logger.info("batch adopted batch_id=%s remote_id=%s", batch.id, remote_id)
-        await _submitted(batch.id, remote_id)
-    else:
-        _require_the_same_key(batch)
-        await _abandon(batch.id, note="not found by listing: it was never accepted")
-
-
-async def look(batch: Batch) -> str | None:
-    """The id of the remote batch that holds our requests, "" if there is none, None if one may yet prove to."""
-    rt = runtime.current()
-    if batch.host != rt.claude.host:
-        raise BadInput(
-            f"A batch of this job may have been sent to {batch.host}, and now {rt.claude.host} is configured. Run the "
-            "job with the endpoint and key that it began with, so that the batch is found and not paid twice."
-        )
-    running = False
-    for candidate in await _candidates(batch):
-        if not candidate.ended:
-            running = True
-        elif await _is_ours(batch, candidate):
-            return candidate.id
-    return None if running else ""
-
-
-def _require_the_same_key(batch: Batch) -> None:
-    """Another key may belong to another workspace, whose listing proves nothing."""
-    if batch.key_fingerprint not in ("", runtime.current().claude.key_fingerprint):
-        raise BadInput(
-            "A batch of this job may have been sent with another API key, and this one does not list it. Run the job "
-            "once with the key that it began with, so that the batch is found and not paid twice."
-        )
+def _let_post(tx: Tx, batch_id: BatchId) -> datetime:
+    window_s = min(_LONGEST_POST_S, runtime.current().settings.lease_s / 4)
+    until = runtime.now() + timedelta(seconds=window_s)
+    leasing.renew(tx)
+    leasing.require_batch(tx, batch_id)
+    if not batches.let_post(tx, batch_id, until=until):
+        state = batches.get(tx, batch_id).state
+        raise JobBusy(f"Batch {batch_id} was settled as {state} by another process; this process does not send it.")
+    return until
 
 
 async def wait(batch_id: BatchId) -> None:
@@ -250,7 +215,7 @@ async def has_ended(batch_id: BatchId) -> bool:
         logger.warning("no news of the batch batch_id=%s reason=%s", batch_id, error)
         return False
     if remote.ended:
-        await _move(batch_id, BatchState.ENDED)
+        await saved(lambda tx: batches.move(tx, batch_id, BatchState.ENDED, now=runtime.now()))
         reach(Failpoint.BATCH_AFTER_ENDED)
     return remote.ended
 
@@ -335,26 +300,6 @@ async def load(batch_id: BatchId) -> Batch:
     return await read(lambda tx: batches.get(tx, batch_id))
 
 
-async def _candidates(batch: Batch) -> "list[RemoteBatch]":
-    rt = runtime.current()
-    owned = await read(batches.owned_remote_ids)
-    return [
-        found
-        async for found in rt.claude.batches_since(batch.intended_at - _CLOCK_SKEW)
-        if found.id not in owned and found.request_count == batch.request_count
-    ]
-
-
-async def _is_ours(batch: Batch, candidate: "RemoteBatch") -> bool:
-    """Whether the first result line carries one of our custom ids: no other batch can."""
-    rt = runtime.current()
-    ours = await read(lambda tx: frozenset(batches.call_ids(tx, batch.id)))
-    async with aclosing(rt.claude.results(candidate.id)) as lines:
-        async for item in lines:
-            return item.call_id in ours
-    return False
-
-
 async def cancel(remote_id: str) -> None:
     """Ask the API to stop a batch that nobody wants any more; what it finished is still ingested."""
     try:
@@ -365,24 +310,15 @@ async def cancel(remote_id: str) -> None:
         logger.warning("batch not cancelled remote_id=%s reason=%s", remote_id, error)
 
 
-async def _submitted(batch_id: BatchId, remote_id: str) -> None:
-    def write(tx: Tx) -> None:
-        batches.move(tx, batch_id, BatchState.SUBMITTED, remote_id=remote_id, now=runtime.now())
-        calls.mark_sent(tx, batch_id)
-
-    await saved(write)
-
-
 async def _abandon(batch_id: BatchId, *, note: str) -> None:
+    """Nothing of the batch was accepted: the API said so, or nothing was sent."""
+
     def write(tx: Tx) -> None:
+        batches.none_on_its_way(tx, batch_id)
         batches.move(tx, batch_id, BatchState.ABANDONED, note=note, now=runtime.now())
         calls.abandon(tx, batch_id)
 
     await saved(write)
-
-
-async def _move(batch_id: BatchId, target: BatchState, *, note: str | None = None) -> None:
-    await saved(lambda tx: batches.move(tx, batch_id, target, note=note, now=runtime.now()))
 
 
 def _remote_id(batch: Batch) -> str:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from storage import attempts, calls, jobs, leases, queue
 from storage.batches import Batch
 from storage.engine import Tx
-from tasks import batches, runtime
+from tasks import batches, doubts, runtime
 from tasks.deciding import expire_reviews
 from tasks.flow_runs import FlowRuns, Standing
 from tasks.saving import read, saved
@@ -31,6 +31,7 @@ class Collected:
     open: int = 0
     ingested: int = 0
     in_doubt: int = 0
+    found_late: int = 0
     cancelled: int = 0
     resumed: int = 0
     requeued: int = 0
@@ -47,6 +48,7 @@ async def collect_once(flow_runs: FlowRuns) -> Collected:
     for remote_id in await read(lambda tx: queue.unwanted(tx, simulated=rt.simulated)):
         await batches.cancel(remote_id)
         collected.cancelled += 1
+    await _find_late(collected)
     for batch_id in await read(lambda tx: queue.open_batches(tx, simulated=rt.simulated)):
         collected.open += 1
         try:
@@ -61,6 +63,16 @@ async def collect_once(flow_runs: FlowRuns) -> Collected:
     collected.expired += await expire_reviews()
     await _close_flow_runs(flow_runs, collected)
     return collected
+
+
+async def _find_late(collected: Collected) -> None:
+    try:
+        collected.found_late += await doubts.find_late()
+    except AccessRefused:
+        raise
+    except ThroughlineError as error:
+        collected.troubled += 1
+        logger.warning("batches that were given up not looked for reason=%s", error)
 
 
 async def _advance(batch_id: BatchId, collected: Collected) -> None:
@@ -83,13 +95,11 @@ async def _settle(batch: Batch, collected: Collected) -> None:
     now = runtime.now()
     if await read(lambda tx: queue.is_worked_on(tx, batch.id, now)):
         return
-    found = await batches.look(batch)
-    settings = runtime.current().settings
-    # A dead worker's request was sent within its lease, and has been accepted or not a little later.
-    surely = now - batch.intended_at > timedelta(seconds=settings.lease_s + settings.batch_settle_s)
-    if found or (found == "" and surely):
-        await batches.conclude_doubt(batch, found)
-    else:
+    # Its jobs are written down one after another: one that has none yet is not held by them.
+    is_new = batch.post_until is None and now < batch.intended_at + timedelta(
+        seconds=runtime.current().settings.lease_s
+    )
+    if is_new or not await doubts.settle_now(batch):
         collected.in_doubt += 1
 
 
@@ -130,13 +140,12 @@ async def _go_on(flow_runs: FlowRuns, collected: Collected) -> None:
                 reach(Failpoint.COLLECT_BEFORE_RESUME)
                 collected.resumed += await flow_runs.resume(flow_run_id)
             case Standing.GONE | Standing.ENDED:
-                await saved(lambda tx, job_id=job_id: _queue_if_waiting(tx, job_id))
-                collected.requeued += 1
+                collected.requeued += await saved(lambda tx, job_id=job_id: _queue_if_waiting(tx, job_id))
             case Standing.UNDER_WAY if await _left_behind(job_id):
                 # Its worker died with nobody to tell Prefect. The run keeps the job, so that one which is late after
                 # all finds it done.
-                await saved(lambda tx, job_id=job_id: _queue_if_waiting(tx, job_id, keeps_run=True))
-                collected.requeued += 1
+                late = await saved(lambda tx, job_id=job_id: _queue_if_waiting(tx, job_id, keeps_run=True))
+                collected.requeued += late
             case _:
                 pass  # it is on its way, or the server is away: the next pass looks again
 
@@ -158,12 +167,15 @@ async def _standing(flow_runs: FlowRuns, flow_run_id: str | None) -> Standing:
     return Standing.GONE if flow_run_id is None else await flow_runs.standing(flow_run_id)
 
 
-def _queue_if_waiting(tx: Tx, job_id: JobId, *, keeps_run: bool = False) -> None:
+def _queue_if_waiting(tx: Tx, job_id: JobId, *, keeps_run: bool = False) -> bool:
+    """Queue the job unless, now that it is locked, somebody else did or goes on with it; whether that was done."""
     leases.holder(tx, job_id, locked=True)  # else a worker that takes the job up at this moment is not seen
-    if jobs.get(tx, job_id).status is JobStatus.WAITING:
-        if not keeps_run:
-            jobs.belongs_to(tx, job_id, None)
-        jobs.set_status(tx, job_id, JobStatus.QUEUED, now=runtime.now())
+    if jobs.get(tx, job_id).status is not JobStatus.WAITING:
+        return False
+    if not keeps_run:
+        jobs.belongs_to(tx, job_id, None)
+    jobs.set_status(tx, job_id, JobStatus.QUEUED, now=runtime.now())
+    return True
 
 
 async def _left_behind(job_id: JobId) -> bool:

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from storage import leases, queue
 from storage.engine import UNUSABLE, Tx, transaction
@@ -65,9 +65,7 @@ async def claim(limit: int) -> list[JobId]:
     assert owner is not None, "claim jobs inside `working()`"
 
     def take(tx: Tx) -> list[JobId]:
-        now = runtime.now()
-        until = now + timedelta(seconds=rt.settings.lease_s)
-        return queue.claim(tx, owner=owner, until=until, now=now, limit=limit, simulated=rt.simulated)
+        return queue.claim(tx, owner=owner, until=_until(), now=runtime.now(), limit=limit, simulated=rt.simulated)
 
     return await saved(take)
 
@@ -98,14 +96,19 @@ def require_batch(tx: Tx, batch_id: BatchId) -> None:
         raise JobBusy(f"A job of batch {batch_id} was cancelled or taken over; this process does not send the batch.")
 
 
+def renew(tx: Tx) -> None:
+    """Hold everything longer that the worker around the caller holds."""
+    owner = _owner.get()
+    if owner is not None:
+        leases.renew(tx, owner=owner, until=_until())
+
+
 async def _take(job_id: JobId, owner: str) -> None:
     found = await read(lambda tx: leases.holder(tx, job_id))
     dead = found.owner if found is not None and _is_dead(found) else None
 
     def take(tx: Tx) -> None:
-        now = runtime.now()
-        until = now + timedelta(seconds=runtime.current().settings.lease_s)
-        if not leases.acquire(tx, job_id, owner=owner, until=until, now=now, dead_owner=dead):
+        if not leases.acquire(tx, job_id, owner=owner, until=_until(), now=runtime.now(), dead_owner=dead):
             holder = _name(leases.holder(tx, job_id))
             raise JobBusy(f"Job {job_id} is being worked on by {holder}. Follow it with: throughline show {job_id}")
 
@@ -116,12 +119,15 @@ async def _renew(owner: str) -> None:
     rt = runtime.current()
     while True:
         await asyncio.sleep(rt.settings.lease_s / 4)
-        until = runtime.now() + timedelta(seconds=rt.settings.lease_s)
         try:
             with transaction(rt.engine, durable=False) as tx:
-                leases.renew(tx, owner=owner, until=until)
+                leases.renew(tx, owner=owner, until=_until())
         except Exception as error:  # noqa: BLE001 - a database that is away for a moment must not end the renewing
             logger.warning("leases not renewed reason=%s", error)
+
+
+def _until() -> datetime:
+    return runtime.now() + timedelta(seconds=runtime.current().settings.lease_s)
 
 
 def _is_dead(lease: Lease) -> bool:

@@ -8,7 +8,7 @@ from storage.attempts import Attempt
 from storage.calls import Call, Settled, Today
 from storage.engine import Tx
 from tasks import batches as batch_steps
-from tasks import context, leasing, runtime
+from tasks import context, doubts, leasing, runtime
 from tasks.batches import Intent
 from tasks.context import JobContext
 from tasks.saving import read, saved
@@ -17,13 +17,12 @@ from throughline.domain import documents, estimates, prompts
 from throughline.domain.ask import Ask, ItemResult, Reply, StopReason, Unanswered
 from throughline.domain.chain import Link, LinkKind
 from throughline.domain.job import AttemptId, AttemptStatus, BatchId, CallId, JobId, JobSpec, Path, Role
-from throughline.domain.ledger import BatchState, CallState
+from throughline.domain.ledger import OPEN_BATCH, CallState
 from throughline.domain.outline import Outline
-from throughline.domain.settlement import Settlement, Wanted, settle
+from throughline.domain.settlement import TOO_LATE, Settlement, Wanted, settle
 from throughline.errors import Rejected
 
 logger = logging.getLogger(__name__)
-_UNDER_WAY = (BatchState.INTENDED, BatchState.UNKNOWN, BatchState.SUBMITTED, BatchState.ENDED)
 _ABANDONED = 3  # posts that provably never arrived, before the chain takes over
 _SUBMISSIONS = 2  # an item that errored, expired or was canceled cost nothing and is sent once more
 
@@ -56,8 +55,8 @@ async def submit_single_pass(attempt_id: AttemptId, *, hold: bool) -> BatchId | 
         attempt, sent, batch = await _load(attempt_id)
         if attempt.ended:
             return None
-        if batch is not None and batch.state in _UNDER_WAY:
-            if not hold or await batch_steps.settle_doubt(batch.id):
+        if batch is not None and batch.state in OPEN_BATCH:
+            if not hold or await doubts.settle_doubt(batch.id):
                 return batch.id
             continue  # it never arrived; what that leaves is read anew
         if (why := _no_more(sent)) is not None:
@@ -169,11 +168,14 @@ def save_result(tx: Tx, item: ItemResult) -> None:
 def _save_unanswered(tx: Tx, call: Call, result: Unanswered) -> None:
     said = f"{result.outcome}: {result.error_type}: {result.message}" if result.message else result.outcome
     calls.record_unanswered(tx, call.id, outcome=result.outcome, error=said, now=runtime.now())
-    if not result.resendable:
+    if not result.resendable and not attempts.get(tx, call.attempt_id).ended:
         attempts.finish(tx, call.attempt_id, AttemptStatus.FAILED, reason=said, now=runtime.now())
 
 
 def _save_reply(tx: Tx, call: Call, attempt: Attempt, spec: JobSpec, reply: Reply) -> None:
+    if attempt.ended:
+        _save_late(tx, call, spec, reply)
+        return
     asked = frozenset(attempt.outline.unit_ids if attempt.outline else ())
     settlement = settle(reply, spec.kind, Wanted(outline=attempt.outline, unit_ids=asked, closing=True))
     status, reason = judge(reply, settlement)
@@ -187,6 +189,14 @@ def _save_reply(tx: Tx, call: Call, attempt: Attempt, spec: JobSpec, reply: Repl
     if settlement.closing is not None:
         attempts.save_closing(tx, attempt.id, settlement.closing)
     attempts.finish(tx, attempt.id, status, stop_reason=reply.stop_reason, reason=reason, now=runtime.now())
+
+
+def _save_late(tx: Tx, call: Call, spec: JobSpec, reply: Reply) -> None:
+    """A batch turned up after its work was done by another: what it cost is put down, and its text kept as waste."""
+    visible = reply.usage.output_tokens - reply.usage.thinking_tokens
+    settled = Settled(delivered=(), errors=(TOO_LATE,), wasted_tokens=visible)
+    cost = context.cost_of(spec.model, reply, batch=True, at=call.intended_at)
+    calls.record(tx, call.id, reply=reply, cost=cost, settled=settled, now=runtime.now())
 
 
 def judge(reply: Reply, settlement: Settlement) -> tuple[AttemptStatus, str | None]:

@@ -41,6 +41,10 @@ class Simulator:
         script = {"on": on, "what": what, "times": times, "skip": skip, "match": match, "args": args}
         self._http.post("/_sim/faults", json=script).raise_for_status()
 
+    def release(self) -> int:
+        """Accept every request that was held back on its way; how many those were."""
+        return self._http.post("/_sim/release").raise_for_status().json()["released"]
+
     def reset(self) -> None:
         """Forget batches, bill, requests and faults."""
         self._http.post("/_sim/reset").raise_for_status()

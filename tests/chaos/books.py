@@ -17,6 +17,7 @@ from throughline.domain.ask import StopReason
 from throughline.domain.job import AttemptId, JobId, JobStatus
 from throughline.domain.ledger import CallState
 from throughline.domain.report import JobReport
+from throughline.domain.settlement import TOO_LATE
 
 FOREIGN = "foreign-"
 Billed = Mapping[str, Any]  # Any: JSON
@@ -63,6 +64,11 @@ class Books:
         return f"items {items}, {messages} messages with {len(self.lost)} calls shown as lost"
 
     @property
+    def came_late(self) -> int:
+        """Answers that are recorded as paid and of no use: their batch was accepted after it had been given up."""
+        return sum(call.errors == [TOO_LATE] for call in self.calls)
+
+    @property
     def paid_results_lost(self) -> int:
         """Billed batch items that are not recorded, and broken answers beyond those that are shown as lost."""
         items = sum(row["kind"] == "batch_item" for row in self.unrecorded)
@@ -91,7 +97,7 @@ class Books:
     def _is_worth_asking_again(self, row: Billed) -> bool:
         """Whether its answer never came, or was no good: it broke off, was wrong, or had nothing of what was asked."""
         call = self._call_of(row)
-        if call is None or call.errors:
+        if call is None or (call.errors and call.errors != [TOO_LATE]):
             return True
         asked_for_units = bool(call.link["unit_ids"])
         return StopReason(call.stop_reason).truncated or (asked_for_units and not call.delivered)

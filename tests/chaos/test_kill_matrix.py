@@ -81,7 +81,11 @@ def test_every_place_on_every_path_and_database(case: Case, machine_on_each: Mac
 
 
 def kill_at(case: Case, machine: Machine) -> None:
-    machine.variables = {"THROUGHLINE_CHAIN_CONCURRENCY": "1", "THROUGHLINE_PARTIAL_SAVE_S": "0"}
+    machine.variables = {
+        "THROUGHLINE_CHAIN_CONCURRENCY": "1",
+        "THROUGHLINE_PARTIAL_SAVE_S": "0",
+        "THROUGHLINE_LEASE_S": "2",  # what died with leave to post is looked for until a quarter of it has passed
+    }
     if case.place is Failpoint.PUT_ASIDE and case.path != BOTH:
         # The sweep that sends a first submission puts the job aside itself; the second one, after an item that
         # cost nothing, passes here.

@@ -54,6 +54,7 @@ FAULTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("batches.create", "drop_before_accept", {}),
     ("batches.create", "drop_after_accept", {}),
     ("batches.create", "hang", {"seconds": 0.3}),
+    ("batches.create", "accept_late", {"seconds": 0.3}),
     ("batches.retrieve", "not_found", {}),
     ("batches.retrieve", "status", {"status": 529}),
     ("batches.retrieve", "drop_after_accept", {}),
@@ -120,7 +121,7 @@ async def survive(machine: Machine, *, jobs: int, calm_after_s: float) -> None:
     machine.variables = {
         "THROUGHLINE_LEASE_S": "1.5",
         # On a busy machine the simulator may take up a dead worker's request a moment later; see `batch_settle_s`.
-        "THROUGHLINE_BATCH_SETTLE_S": "1.0",
+        "THROUGHLINE_BATCH_SETTLE_S": "2.0",
         "THROUGHLINE_PARTIAL_SAVE_S": "0",
         "THROUGHLINE_API_TRIES": "3",
         "THROUGHLINE_DATABASE_PATIENCE_S": "20",

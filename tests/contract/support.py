@@ -67,7 +67,11 @@ async def post(claude: Claude, requests: Sequence[tuple[CallId, Ask]]) -> str:
     with BatchBody() as body:
         for call_id, asked in requests:
             body.add(call_id, asked)
-        return await claude.create_batch(body)
+        return await claude.create_batch(body, before_end=may_be_sent)
+
+
+async def may_be_sent() -> None:
+    """Nothing forbids the last bytes of the body."""
 
 
 async def ended(claude: Claude, remote_id: str) -> str:

@@ -17,7 +17,7 @@ from tasks import runtime
 from tasks.conclusion import read_report
 from tasks.job_life import finished
 from tasks.registration import Request, register
-from tests.servers import Simulator, simulated_settings
+from tests.servers import SIMULATED_KEY, Simulator, simulated_settings
 from throughline.domain.job import Depth, JobId, JobSpec, Kind, PathChoice, Role
 from throughline.domain.models import DEFAULT_MODEL
 from throughline.domain.report import AttemptReport, JobReport
@@ -94,6 +94,12 @@ class Service:
     def heal(self) -> None:
         """No fault strikes from here on; batches, bill and requests stay."""
         httpx.delete(f"{self.simulator.url}/_sim/faults", verify=False, trust_env=False).raise_for_status()
+
+    def listed(self) -> list[dict[str, Any]]:
+        """The batches that the API has, newest first."""
+        headers = {"x-api-key": SIMULATED_KEY}
+        answer = httpx.get(self.simulator.url + BATCHES, headers=headers, verify=False, trust_env=False)
+        return answer.raise_for_status().json()["data"]
 
     def submissions(self) -> list[dict[str, Any]]:
         """The bodies of the batches that were posted, accepted or not."""

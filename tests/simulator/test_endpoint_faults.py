@@ -1,5 +1,6 @@
 """Failures of the connection and of the service, one by one, as the SDK meets them."""
 
+import asyncio
 import json
 import time
 
@@ -140,6 +141,32 @@ async def test_a_batch_dropped_after_acceptance_exists_and_is_billed(client: Asy
     assert line.custom_id == "orphan"
     assert simulator.bill()["batches_created"] == 1
     assert len(simulator.bill()["rows"]) == 1
+
+
+async def test_a_batch_held_back_on_its_way_exists_once_it_is_released(client: AsyncAnthropic, simulator: Simulator):
+    simulator.fault("batches.create", "accept_late")
+    with pytest.raises(anthropic.APIConnectionError):
+        await client.messages.batches.create(requests=[item("late")])
+    assert simulator.bill()["batches_created"] == 0
+    assert simulator.post("/_sim/release", {}).json() == {"released": 1}
+    assert simulator.bill()["batches_created"] == 1
+
+
+async def test_a_batch_can_be_held_back_for_a_time(client: AsyncAnthropic, simulator: Simulator):
+    simulator.fault("batches.create", "accept_late", {"seconds": 0.05})
+    with pytest.raises(anthropic.APIConnectionError):
+        await client.messages.batches.create(requests=[item("late")])
+    async with asyncio.timeout(20):
+        while not simulator.bill()["batches_created"]:  # noqa: ASYNC110 - it happens in another process
+            await asyncio.sleep(0.01)
+
+
+async def test_what_is_held_back_at_a_reset_is_never_accepted(client: AsyncAnthropic, simulator: Simulator):
+    simulator.fault("batches.create", "accept_late")
+    with pytest.raises(anthropic.APIConnectionError):
+        await client.messages.batches.create(requests=[item("late")])
+    simulator.post("/_sim/reset", {})
+    assert simulator.post("/_sim/release", {}).json() == {"released": 0}
 
 
 async def test_the_sdks_own_retry_makes_a_second_paid_batch(client: AsyncAnthropic, simulator: Simulator):

@@ -1,6 +1,6 @@
 """Batches: written down before they are paid for, and never moved against the arrows."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import update
@@ -100,3 +100,85 @@ def test_the_latest_batch_of_an_attempt_is_the_one_made_last(ledger: Engine):
         latest = batches.latest_of(tx, attempt.id)
     assert latest is not None
     assert latest.id == second
+
+
+def test_an_attempt_waits_for_its_older_batch_while_the_newer_one_was_given_up(ledger: Engine):
+    with transaction(ledger) as tx:
+        attempt = begun(tx)
+        first, second = intend_batch(tx), intend_batch(tx)
+        intend(tx, attempt, batch_id=first)
+        intend(tx, attempt, batch_id=second)
+        batches.move(tx, second, BatchState.ABANDONED, now=NOW)
+        latest = batches.latest_of(tx, attempt.id)
+    assert latest is not None
+    assert latest.id == first
+
+
+# Leave to post.
+
+
+def test_leave_to_post_is_written_down_with_its_end(ledger: Engine):
+    with transaction(ledger) as tx:
+        batch_id = intend_batch(tx)
+        assert batches.get(tx, batch_id).post_until is None
+        assert batches.let_post(tx, batch_id, until=LATER)
+        assert batches.get(tx, batch_id).post_until == LATER
+
+
+@pytest.mark.parametrize("state", [state for state in BatchState if state is not BatchState.INTENDED])
+def test_nobody_gets_leave_to_post_a_batch_that_was_settled_or_is_in_doubt(ledger: Engine, state: BatchState):
+    with transaction(ledger) as tx:
+        batch_id = intend_batch(tx)
+        tx.execute(update(batch_table).where(batch_table.c.id == batch_id).values(state=state))
+        assert not batches.let_post(tx, batch_id, until=LATER)
+        assert batches.get(tx, batch_id).post_until is None
+
+
+@pytest.mark.parametrize("before", [None, NOW], ids=["never let go", "let go before"])
+def test_a_batch_that_was_let_go_since_it_was_read_is_not_given_up(ledger: Engine, before: datetime | None):
+    with transaction(ledger) as tx:
+        batch_id = intend_batch(tx)
+        if before is not None:
+            batches.let_post(tx, batch_id, until=before)
+        seen = batches.get(tx, batch_id)
+        batches.let_post(tx, batch_id, until=LATER)
+        assert not batches.give_up(tx, seen, looked_at=LATER, note="not found")
+        assert batches.get(tx, batch_id).state is BatchState.INTENDED
+        assert batches.give_up(tx, batches.get(tx, batch_id), looked_at=LATER, note="not found")
+        assert batches.get(tx, batch_id).state is BatchState.ABANDONED
+
+
+def test_a_batch_that_was_found_meanwhile_is_not_given_up(ledger: Engine):
+    with transaction(ledger) as tx:
+        batch_id = intend_batch(tx)
+        batches.in_doubt(tx, batch_id, note="the connection broke", now=NOW)
+        seen = batches.get(tx, batch_id)
+        batches.move(tx, batch_id, BatchState.SUBMITTED, remote_id="msgbatch_1", now=LATER)
+        assert not batches.give_up(tx, seen, looked_at=LATER, note="not found")
+        assert batches.get(tx, batch_id).state is BatchState.SUBMITTED
+
+
+def test_a_doubt_begins_when_its_sender_is_done_with_it(ledger: Engine):
+    with transaction(ledger) as tx:
+        batch_id = intend_batch(tx)
+        batches.let_post(tx, batch_id, until=LATER)
+        batches.in_doubt(tx, batch_id, note="the connection broke", now=NOW)
+        assert batches.get(tx, batch_id).post_until == NOW
+
+
+def test_only_what_was_posted_with_this_key_in_the_given_time_is_looked_for_again(ledger: Engine):
+    def found(*, since: datetime = NOW - timedelta(days=1), key: str = "0123456789abcdef") -> list[BatchId]:
+        with reading(ledger) as tx:
+            rows = batches.given_up(tx, since=since, host="api.anthropic.com", key_fingerprint=key, simulated=False)
+        return [batch.id for batch in rows]
+
+    with transaction(ledger) as tx:
+        posted, refused, open_one = intend_batch(tx), intend_batch(tx), intend_batch(tx)
+        for batch_id in (posted, refused, open_one):
+            batches.let_post(tx, batch_id, until=NOW)
+        batches.none_on_its_way(tx, refused)
+        for batch_id in (posted, refused):
+            assert batches.give_up(tx, batches.get(tx, batch_id), looked_at=LATER, note="not found")
+    assert found() == [posted]
+    assert found(since=LATER) == []
+    assert found(key="another") == []

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 from throughline.claude import wire
@@ -50,13 +50,14 @@ class BatchBody:
         """The whole body's length in bytes."""
         return self._file.tell() + len(_END)
 
-    async def pieces(self) -> AsyncGenerator[bytes]:
-        """The whole body, from its beginning."""
+    async def pieces(self, before_end: Callable[[], Awaitable[None]]) -> AsyncGenerator[bytes]:
+        """The whole body, from its beginning; `before_end` is awaited ahead of its last bytes."""
         end = self._file.tell()
         try:
             self._file.seek(0)
             while piece := self._file.read(_PIECE_BYTES):
                 yield piece
+            await before_end()
             yield _END
         finally:
             self._file.seek(end)

@@ -23,7 +23,7 @@ from throughline.domain.ask import Ask, ItemResult, Reply, Unanswered
 from throughline.domain.job import CallId
 from throughline.domain.models import LONG_OUTPUT_BETA
 from throughline.domain.plan import Endpoint
-from throughline.errors import AccessRefused, Ambiguous, BadInput, NotFound, Rejected, Retryable
+from throughline.errors import AccessRefused, Ambiguous, BadInput, NotFound, Rejected, Retryable, ThroughlineError
 
 OFFICIAL_HOST = "api.anthropic.com"
 _PROBE_TRIES = 2  # a person waits for this answer
@@ -128,12 +128,22 @@ class Claude:
             request_id=stream.response.headers.get("request-id"),
         )
 
-    async def create_batch(self, body: BatchBody) -> str:
+    async def create_batch(self, body: BatchBody, *, before_end: Before) -> str:
         """Submit once, never again by itself: a second POST is a second, paid batch.
 
-        Raises `Ambiguous` when the batch may exist all the same; then look for it before anything else. The
-        body is sent from the disk: the SDK's own `create` would hold it three times over.
+        `before_end` runs when all but the last bytes are sent, and may forbid them by raising: a body that is not
+        whole cannot be accepted. Raises `Ambiguous` when the batch may exist all the same; then look for it before
+        anything else. The body is sent from the disk: the SDK's own `create` would hold it three times over.
         """
+        forbidden: list[ThroughlineError] = []
+
+        async def look() -> None:
+            try:
+                await before_end()
+            except ThroughlineError as error:
+                forbidden.append(error)
+                raise
+
         headers = {
             "anthropic-beta": LONG_OUTPUT_BETA,
             "content-type": "application/json",
@@ -144,9 +154,13 @@ class Claude:
                 created: Any = await self._sdk.with_options(max_retries=0).post(
                     "/v1/messages/batches",
                     cast_to=BetaMessageBatch,
-                    content=body.pieces(),
+                    content=body.pieces(look),
                     options={"headers": headers, "params": {"beta": "true"}},
                 )
+        except Ambiguous:
+            if forbidden:
+                raise forbidden[0] from None  # the SDK takes it for a broken connection
+            raise
         except Retryable as error:
             if _may_have_passed_on(error):
                 raise Ambiguous(str(error)) from error

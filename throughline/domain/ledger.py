@@ -1,9 +1,10 @@
 """The states of the ledger: every paid request, attempt and job walks these arrows, and only these.
 
     batch   intended ──> submitted ──> ended ──> ingested
-               │  └────> unknown ────────┘ (found by listing: back to submitted)
-               │            └──> abandoned (proved never to have been accepted)
-               └──> abandoned
+               │  │         ^  ^
+               │  │         │  └──────────┐ (accepted late: looked for another day)
+               │  └────> unknown ──> abandoned (in the API's list nowhere)
+               └────────────────────────^ (refused, or never posted)
 
     call    intended ──> sent ──> received ──> recorded
                │          └───────┴──> lost      (the answer never reached us: paid perhaps, never knowable)
@@ -53,6 +54,10 @@ class BatchState(StrEnum):
     ENDED = "ended"
     INGESTED = "ingested"
     ABANDONED = "abandoned"
+
+
+OPEN_BATCH = (BatchState.INTENDED, BatchState.UNKNOWN, BatchState.SUBMITTED, BatchState.ENDED)
+"""States of a batch that may still bring answers."""
 
 
 class CallState(StrEnum):

@@ -11,6 +11,8 @@ from throughline.domain.salvage import Answer, read_answer
 
 MAX_PLANNED_UNITS = 120
 """A longer outline was not asked for, and each of its units would cost money."""
+TOO_LATE = "it came when its work was done: the request had been given up and sent again"
+"""What is wrong with an answer that is good, paid, and of no use any more."""
 _ERRORS = 20
 _ERROR_CHARACTERS = 200  # they are quoted in the next prompt
 

@@ -1,0 +1,154 @@
+"""A batch that was posted and has no id: looked for in the API's list, adopted, or given up, never posted blindly.
+
+What is found must hold one of our own custom ids: no other batch can. What is not found is given up only by a look
+that began when every POST of it must have arrived, and only if nobody has let it be posted meanwhile.
+"""
+
+import asyncio
+import logging
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from storage import batches, calls
+from storage.batches import Batch
+from storage.engine import Tx
+from tasks import runtime
+from tasks.saving import read, saved
+from throughline.domain.doubt import LOOKED_FOR, is_due_again, is_surely_absent
+from throughline.domain.job import BatchId
+from throughline.domain.ledger import BatchState
+from throughline.errors import BadInput
+
+if TYPE_CHECKING:
+    from throughline.claude.client import RemoteBatch
+
+logger = logging.getLogger(__name__)
+_CLOCK_SKEW = timedelta(hours=24)  # custom ids decide; the time only bounds the search
+_FIRST_PAUSE_S = 1.0
+_DOUBTFUL = (BatchState.INTENDED, BatchState.UNKNOWN)
+
+
+async def settle_doubt(batch_id: BatchId) -> bool:
+    """Whether the batch exists, for the worker that holds its jobs: looked for until that is known."""
+    settings = runtime.current().settings
+    pause_s = min(_FIRST_PAUSE_S, settings.batch_poll_s)
+    while True:
+        batch = await read(lambda tx: batches.get(tx, batch_id))
+        if batch.state not in _DOUBTFUL:
+            return batch.state is not BatchState.ABANDONED
+        if not await settle_now(batch):
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, settings.batch_poll_s)
+
+
+async def settle_now(batch: Batch) -> bool:
+    """Adopt the batch or give it up, if one look can tell which; whether it could."""
+    looked_from = runtime.now()
+    found = await look(batch) if batch.post_until is not None else ""
+    if found:
+        logger.info("batch adopted batch_id=%s remote_id=%s", batch.id, found)
+        await adopt(batch.id, found)
+        return True
+    settle = timedelta(seconds=runtime.current().settings.batch_settle_s)
+    if found is None or not is_surely_absent(post_until=batch.post_until, looked_from=looked_from, settle=settle):
+        return False
+    if batch.post_until is not None:
+        _require_the_same_key(batch)
+    return await saved(lambda tx: _give_up(tx, batch, looked_from))
+
+
+def _give_up(tx: Tx, batch: Batch, looked_at: datetime) -> bool:
+    note = "not found by listing: it was not accepted" if batch.post_until else "it was never posted"
+    given_up = batches.give_up(tx, batch, looked_at=looked_at, note=note)
+    if given_up:
+        calls.abandon(tx, batch.id)
+    return given_up
+
+
+async def find_late() -> int:
+    """Look again for what was given up in the last day; says how many batches turned up after all.
+
+    They are paid, so they are adopted: the answers are used if the work still needs them, and shown as waste if not.
+    """
+    rt = runtime.current()
+    now = runtime.now()
+    given_up = await read(
+        lambda tx: batches.given_up(
+            tx,
+            since=now - LOOKED_FOR,
+            host=rt.claude.host,
+            key_fingerprint=rt.claude.key_fingerprint,
+            simulated=rt.simulated,
+        )
+    )
+    return sum([await _is_found_late(batch, now) for batch in given_up])
+
+
+async def _is_found_late(batch: Batch, now: datetime) -> bool:
+    assert batch.post_until is not None, "what was never posted is not looked for"
+    if not is_due_again(post_until=batch.post_until, looked_at=batch.looked_at, now=now):
+        return False
+    found = await look(batch)
+    if found:
+        logger.warning("batch accepted late batch_id=%s remote_id=%s", batch.id, found)
+        await adopt(batch.id, found)
+    elif found is not None:
+        await saved(lambda tx: batches.looked_in_vain(tx, batch.id, at=now))
+    return bool(found)
+
+
+async def look(batch: Batch) -> str | None:
+    """The id of the remote batch that holds our requests, "" if there is none, None if one may yet prove to."""
+    rt = runtime.current()
+    if batch.host != rt.claude.host:
+        raise BadInput(
+            f"A batch of this job may have been sent to {batch.host}, and now {rt.claude.host} is configured. Run the "
+            "job with the endpoint and key that it began with, so that the batch is found and not paid twice."
+        )
+    running = False
+    for candidate in await _candidates(batch):
+        if not candidate.ended:
+            running = True
+        elif await _is_ours(batch, candidate):
+            return candidate.id
+    return None if running else ""
+
+
+def _require_the_same_key(batch: Batch) -> None:
+    """Another key may belong to another workspace, whose listing proves nothing."""
+    if batch.key_fingerprint not in ("", runtime.current().claude.key_fingerprint):
+        raise BadInput(
+            "A batch of this job may have been sent with another API key, and this one does not list it. Run the job "
+            "once with the key that it began with, so that the batch is found and not paid twice."
+        )
+
+
+async def _candidates(batch: Batch) -> "list[RemoteBatch]":
+    rt = runtime.current()
+    owned = await read(batches.owned_remote_ids)
+    return [
+        found
+        async for found in rt.claude.batches_since(batch.intended_at - _CLOCK_SKEW)
+        if found.id not in owned and found.request_count == batch.request_count
+    ]
+
+
+async def _is_ours(batch: Batch, candidate: "RemoteBatch") -> bool:
+    """Whether the first result line carries one of our custom ids: no other batch can."""
+    rt = runtime.current()
+    ours = await read(lambda tx: frozenset(batches.call_ids(tx, batch.id)))
+    async with aclosing(rt.claude.results(candidate.id)) as lines:
+        async for item in lines:
+            return item.call_id in ours
+    return False
+
+
+async def adopt(batch_id: BatchId, remote_id: str) -> None:
+    """Put down which remote batch this is: the one that was just accepted, or the one that was found."""
+
+    def write(tx: Tx) -> None:
+        batches.move(tx, batch_id, BatchState.SUBMITTED, remote_id=remote_id, now=runtime.now())
+        calls.mark_sent(tx, batch_id)
+
+    await saved(write)
