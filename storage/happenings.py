@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import select
 
 from storage.engine import Tx
-from storage.queue import OPEN
 from storage.tables import batches, jobs
 from throughline.domain.job import BatchId, JobId, JobStatus
+from throughline.domain.ledger import OPEN_BATCH
 
 
 def ended_since(
@@ -25,6 +25,6 @@ def open_batches(
 ) -> list[tuple[BatchId, datetime]]:
     """Batches that may still bring answers and were meant to be sent between these moments; the oldest first."""
     meant = batches.c.intended_at.between(intended_from, intended_to)
-    query = select(batches.c.id, batches.c.intended_at).where(batches.c.state.in_(OPEN), meant)
+    query = select(batches.c.id, batches.c.intended_at).where(batches.c.state.in_(OPEN_BATCH), meant)
     rows = tx.execute(query.where(batches.c.simulated == simulated).order_by(batches.c.intended_at))
     return [(BatchId(row.id), row.intended_at) for row in rows]
