@@ -33,7 +33,7 @@ async def start(deployment: str, parameters: dict[str, Any]) -> UUID:
 
 
 async def followed(run_id: UUID, tell: Callable[[str], None]) -> JobId:
-    """Wait for the run's end, telling each new state; the job that it carried out, or `BadInput` with its reason."""
+    """Wait until the run ends or asks a person, telling each new state; its job, or `BadInput` with the reason."""
     said = ""
     async with get_client() as client:
         while True:
@@ -42,7 +42,7 @@ async def followed(run_id: UUID, tell: Callable[[str], None]) -> JobId:
             if state is not None and state.name != said:
                 said = str(state.name)
                 tell(f"{run.name}: {said}")
-            if state is not None and state.is_final():
+            if state is not None and (state.is_final() or (state.is_paused() and state.state_details.run_input_keyset)):
                 return await _job(client, run)
             await asyncio.sleep(_LOOK_S)
 

@@ -4,11 +4,15 @@ import logging
 from uuid import UUID
 
 import httpx
-from prefect.client.orchestration import PrefectClient
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.exceptions import FlowPauseTimeout, NotPausedError, ObjectNotFound, PrefectHTTPStatusError
 from prefect.flow_runs import aresume_flow_run
 
+from flows.asking import look_again
+from storage import jobs
 from tasks.flow_runs import Standing
+from tasks.saving import read
+from throughline.domain.job import JobId
 
 logger = logging.getLogger(__name__)
 
@@ -38,12 +42,30 @@ class PrefectRuns:
         return Standing.ENDED if state.is_final() else Standing.UNDER_WAY
 
     async def resume(self, flow_run_id: str) -> bool:
-        """Wake the run; not to be suspended any more is no error."""
+        """Wake the run; not to be suspended any more is no error.
+
+        One that shows a form is woken with the answer that decides nothing: the ledger says what was decided.
+        """
         try:
-            await aresume_flow_run(UUID(flow_run_id))
+            state = (await self._client.read_flow_run(UUID(flow_run_id))).state
+            asks = state is not None and state.state_details.run_input_keyset
+            await aresume_flow_run(UUID(flow_run_id), run_input=look_again() if asks else None)
         except (NotPausedError, FlowPauseTimeout, ObjectNotFound):
             return False
-        except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+        except (
+            httpx.HTTPError,
+            PrefectHTTPStatusError,
+            RuntimeError,
+        ) as error:  # RuntimeError: its form is not there yet
             logger.warning("flow run not resumed flow_run_id=%s reason=%s", flow_run_id, error)
             return False
         return True
+
+
+async def wake_decided(job_id: JobId) -> bool:
+    """Wake the flow run that waited for this job's decision, at once. Where this fails, the next `collect` does it."""
+    flow_run_id = await read(lambda tx: jobs.flow_run_of(tx, job_id))
+    if flow_run_id is None:
+        return False
+    async with get_client() as client:
+        return await PrefectRuns(client).resume(flow_run_id)

@@ -1,4 +1,4 @@
-"""Carry out a job that is in the ledger, suspended while its batch is on its way."""
+"""Carry out a job that is in the ledger, suspended while its batch is on its way or a person is asked."""
 
 from datetime import timedelta
 
@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.flow_runs import asuspend_flow_run
 
 from flows import problems
+from flows.asking import decided
 from storage import jobs, queue
 from storage.engine import Tx
 from tasks import runtime
@@ -38,11 +39,22 @@ async def job_of_this_run() -> JobId | None:
 
 
 async def to_its_end(job_id: JobId) -> JobReport:
-    """Carry the job out, suspending this flow run while a batch is on its way where that is wanted."""
+    """Carry the job out, and ask a person where its output needs one. A deployment's run is suspended meanwhile.
+
+    A run of no deployment cannot be suspended: it ends with the job escalated. Where runs wait for batches in their
+    own process, they still do not sit through the days that a person may take.
+    """
     run_id = flow_run_id()
-    if run_id is None or runtime.current().polls:
+    if run_id is None:
         return await finished(job_id)
     await saved(lambda tx: _belongs_to(tx, job_id, run_id))
+    report = await finished(job_id) if runtime.current().polls else await _waiting_suspended(job_id)
+    report = await decided(report)
+    await saved(lambda tx: jobs.belongs_to(tx, job_id, None))
+    return report
+
+
+async def _waiting_suspended(job_id: JobId) -> JobReport:
     suspensions = 0
     while (report := await carry_out(job_id, hold=False)) is None:
         # A resumed run begins anew: keys that have fired are passed over, and the ledger is asked each time.
@@ -50,12 +62,11 @@ async def to_its_end(job_id: JobId) -> JobReport:
             suspensions += 1
             reach(Failpoint.BEFORE_SUSPEND)
             await asuspend_flow_run(timeout=int(_LONGEST_SUSPENSION.total_seconds()), key=f"batch-{suspensions}")
-    await saved(lambda tx: jobs.belongs_to(tx, job_id, None))
     return report
 
 
 def _belongs_to(tx: Tx, job_id: JobId, run_id: str) -> None:
     carrier = jobs.carrier(tx, job_id)
     if carrier not in (None, run_id):
-        raise JobBusy(f"Job {job_id} is carried out by flow run {carrier}, which waits for its batch. Follow that one.")
+        raise JobBusy(f"Job {job_id} is carried out by flow run {carrier}, which waits for it. Follow that one.")
     jobs.belongs_to(tx, job_id, run_id)

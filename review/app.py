@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from review import deciding, pages, signing_in
 from review.access import Access
-from review.web import Site, missing, refused
+from review.web import Site, Wake, missing, refused
 
 _HERE = Path(__file__).parent
 # Nothing is fetched from elsewhere, nothing runs but our own file, and nobody frames these pages but they themselves:
@@ -33,9 +33,12 @@ _HEADERS = {
 }
 
 
-def create_app(access: Access, *, reviewer: str, simulate: bool = False) -> Starlette:
-    """The pages over the ledger that is open around the caller (`runtime.opened`)."""
-    site = Site(access=access, reviewer=reviewer, simulate=simulate)
+def create_app(access: Access, *, reviewer: str, simulate: bool = False, wake: Wake | None = None) -> Starlette:
+    """The pages over the ledger that is open around the caller (`runtime.opened`).
+
+    `wake` is told of each decided job, so that the flow run which waited for it ends at once.
+    """
+    site = Site(access=access, reviewer=reviewer, simulate=simulate, wake=wake)
     routes = [
         Route("/login", signing_in.login, methods=["GET", "POST"]),
         Route("/logout", signing_in.logout, methods=["POST"]),

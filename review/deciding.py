@@ -1,7 +1,10 @@
 """What a person changes: the decision on a job, and the seconds in which they read."""
 
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,7 +12,7 @@ from starlette.responses import Response
 from review.access import Session
 from review.reading import JobView, view
 from review.sides import swapped
-from review.web import job_id_of, message, number, page, writer
+from review.web import job_id_of, message, number, page, site, writer
 from storage import reviews
 from storage.engine import Tx
 from tasks import deciding, runtime
@@ -33,7 +36,10 @@ async def _decide(request: Request, session: Session, form: Mapping[str, str]) -
     except ThroughlineError as error:  # late, twice, or nothing to approve: said as it is
         return message(request, 409, "Nothing was changed", str(error))
     told = await read(lambda tx: view(tx, job_id))
-    return page(request, "decided.html", view=told, again=again)
+    response = page(request, "decided.html", view=told, again=again)
+    if (wake := site(request).wake) is not None:
+        response.background = BackgroundTask(wake, job_id)
+    return response
 
 
 def _decision(found: JobView, session: Session, form: Mapping[str, str]) -> Decision:
@@ -49,8 +55,19 @@ def _decision(found: JobView, session: Session, form: Mapping[str, str]) -> Deci
         reason=_reason(found, attempt, form),
         attempt_id=attempt,
         path=Path(path) if choice is Choice.RERUN and path in set(Path) else None,
+        budget_usd=_budget(form.get("budget_usd", "")) if choice is Choice.RERUN else None,
+        note=form.get("note", "").strip()[:_LONGEST_REASON] if choice is Choice.RERUN else "",
         came_from=Origin.PAGE,
     )
+
+
+def _budget(typed: str) -> Decimal | None:
+    """Dollars; none for an empty field, which keeps the old limit."""
+    if not typed.strip():
+        return None
+    if not re.fullmatch(r"\s*\$?\d{1,7}(\.\d{1,6})?\s*", typed, re.ASCII) or not float(typed.strip(" $")):
+        raise HTTPException(403, "The budget is an amount of dollars, like 2.50. Nothing was decided.")
+    return Decimal(typed.strip().removeprefix("$"))
 
 
 def _attempt(found: JobView, session: Session, form: Mapping[str, str]) -> AttemptId | None:

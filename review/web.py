@@ -29,6 +29,9 @@ _TEMPLATES = Environment(
 )
 
 
+Wake = Callable[[JobId], Awaitable[bool]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """What the pages were started with."""
@@ -36,6 +39,7 @@ class Site:
     access: Access
     reviewer: str
     simulate: bool
+    wake: Wake | None
 
 
 def site(request: Request) -> Site:

@@ -173,14 +173,22 @@ def set_status(tx: Tx, job_id: JobId, status: JobStatus, *, reason: str | None =
 
 
 def carrier(tx: Tx, job_id: JobId) -> str | None:
-    """The flow run that carries this job out and waits for its batch."""
-    waiting = (jobs.c.id == job_id) & (jobs.c.status == JobStatus.WAITING)
+    """The flow run that carries this job out and waits for its batch, or for a person."""
+    waiting = (jobs.c.id == job_id) & jobs.c.status.in_((JobStatus.WAITING, JobStatus.ESCALATED))
     return tx.execute(select(jobs.c.flow_run_id).where(waiting)).scalar_one_or_none()
 
 
 def belongs_to(tx: Tx, job_id: JobId, flow_run_id: str | None) -> None:
     """Remember the flow run that carries this job out; None when no flow run does."""
     tx.execute(update(jobs).where(jobs.c.id == job_id).values(flow_run_id=flow_run_id))
+
+
+def flow_run_of(tx: Tx, job_id: JobId) -> str | None:
+    """The flow run that carries this job out, whatever the job's status; `LookupError` if there is no such job."""
+    row = tx.execute(select(jobs.c.flow_run_id).where(jobs.c.id == job_id)).one_or_none()
+    if row is None:
+        raise LookupError(job_id)
+    return row.flow_run_id
 
 
 def of_flow_run(tx: Tx, flow_run_id: str) -> JobId | None:

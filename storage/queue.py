@@ -78,6 +78,12 @@ def ended_in_flow_runs(tx: Tx, *, simulated: bool) -> list[tuple[JobId, str | No
     return _with_flow_runs(tx, ended & jobs.c.flow_run_id.is_not(None) & (jobs.c.simulated == simulated))
 
 
+def asked_in_flow_runs(tx: Tx, *, simulated: bool) -> list[tuple[JobId, str | None]]:
+    """Jobs that wait for a person, and a flow run with them."""
+    wanted = (jobs.c.status == JobStatus.ESCALATED) & jobs.c.flow_run_id.is_not(None)
+    return _with_flow_runs(tx, wanted & (jobs.c.simulated == simulated))
+
+
 def _with_flow_runs(tx: Tx, wanted: ColumnElement[bool]) -> list[tuple[JobId, str | None]]:
     rows = tx.execute(select(jobs.c.id, jobs.c.flow_run_id).where(wanted).order_by(jobs.c.id))
     return [(JobId(row.id), row.flow_run_id) for row in rows]

@@ -69,12 +69,12 @@ def _left_out(items: Sequence[tuple[str, str]]) -> str:
     """What was met and not read; nothing is dropped silently."""
     if not items:
         return ""
-    told = "".join(f"\n- {_plain(name)}: {_plain(reason)}" for name, reason in items[:_MOST_LEFT_OUT])
+    told = "".join(f"\n- {plain(name)}: {plain(reason)}" for name, reason in items[:_MOST_LEFT_OUT])
     more = f"\n- and {len(items) - _MOST_LEFT_OUT} more: `throughline show`" if len(items) > _MOST_LEFT_OUT else ""
     return f"\n\nLeft out:\n{told}{more}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text of others within Markdown, as it is."""
     return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", " ".join(text.split()))
 
@@ -130,7 +130,7 @@ async def _show_result(report: JobReport) -> None:
     status = f"Status **{report.status}**, cost **${report.cost_usd:.4f}**{' (simulated)' if report.simulated else ''}."
     parts = [
         status,
-        _plain(report.reason or ""),
+        plain(report.reason or ""),
         f"The whole, beside its sources: [review page]({page}) (`throughline review` serves it), or "
         f"`throughline export {report.id} -o result.md`",
         _costs(report),
@@ -139,7 +139,7 @@ async def _show_result(report: JobReport) -> None:
     await acreate_markdown_artifact(
         key=f"result-{report.id}",
         markdown="\n\n".join(part for part in parts if part),
-        description=f"{report.spec.kind} of {_plain(report.title)}: {report.status}",
+        description=f"{report.spec.kind} of {plain(report.title)}: {report.status}",
     )
 
 

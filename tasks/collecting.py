@@ -62,6 +62,7 @@ async def collect_once(flow_runs: FlowRuns) -> Collected:
     await _go_on(flow_runs, collected)
     collected.expired += await expire_reviews()
     await _close_flow_runs(flow_runs, collected)
+    await _let_go(flow_runs)
     return collected
 
 
@@ -161,6 +162,14 @@ async def _close_flow_runs(flow_runs: FlowRuns, collected: Collected) -> None:
                 await saved(lambda tx, job_id=job_id: jobs.belongs_to(tx, job_id, None))
             case _:
                 pass
+
+
+async def _let_go(flow_runs: FlowRuns) -> None:
+    """A flow run that ended while its job waits for a person leaves the job in the inbox, for any other to take up."""
+    rt = runtime.current()
+    for job_id, flow_run_id in await read(lambda tx: queue.asked_in_flow_runs(tx, simulated=rt.simulated)):
+        if await _standing(flow_runs, flow_run_id) in (Standing.GONE, Standing.ENDED, Standing.CANCELLED):
+            await saved(lambda tx, job_id=job_id: jobs.belongs_to(tx, job_id, None))
 
 
 async def _standing(flow_runs: FlowRuns, flow_run_id: str | None) -> Standing:

@@ -13,6 +13,7 @@ from throughline.domain.comparison import published_of, sides
 from throughline.domain.job import AttemptStatus, JobId, JobStatus, ReviewMode, Role
 from throughline.domain.policy import Action
 from throughline.domain.report import AttemptReport, JobReport, dollars
+from throughline.domain.review import choices
 from throughline.errors import BadInput, BudgetExceeded, ThroughlineError
 
 
@@ -46,7 +47,7 @@ def verdict(report: JobReport) -> tuple[JobStatus, str | None]:
     published = next((each for each in report.attempts if each.id == published_of(report)), None)
     if published is None:
         reasons = [attempt.reason for attempt in report.attempts if attempt.reason]
-        return JobStatus.ESCALATED, "No complete output. " + " ".join(dict.fromkeys(reasons))
+        return JobStatus.ESCALATED, " ".join(["No complete output.", *dict.fromkeys(reasons), _choices(report)])
     weak = published.verdict is not None and published.verdict.action is not Action.PUBLISH
     doubts = published.verdict.sentence if published.verdict is not None and weak else ""
     if report.spec.review is ReviewMode.NEVER:
@@ -54,17 +55,15 @@ def verdict(report: JobReport) -> tuple[JobStatus, str | None]:
     if weak:
         return JobStatus.ESCALATED, f"{doubts} {_choices(report)}"
     if report.spec.review is ReviewMode.ALWAYS:
-        return JobStatus.ESCALATED, "The output is complete and waits for a person (review=always)."
+        return JobStatus.ESCALATED, f"The output is complete and waits for a person (review=always). {_choices(report)}"
     return JobStatus.DONE, None
 
 
 def _choices(report: JobReport) -> str:
     """What a person may do, and what it would cost."""
-    if report.plan is None:
-        return "Approve it as it is, or reject it."
-    estimates = (report.plan.single_pass, report.plan.chunked)
-    costs = [f"{each.path} about ${each.expected_usd:.2f}" for each in estimates if each.feasible]
-    return f"Approve it as it is, reject it, or run it again ({', '.join(costs)})."
+    estimates = (report.plan.single_pass, report.plan.chunked) if report.plan is not None else ()
+    costs = [(each.path, each.expected_usd) for each in estimates if each.feasible]
+    return choices(approvable=any(attempt.units for attempt in report.attempts), costs=costs)
 
 
 async def require_same_world(job_id: JobId) -> None:

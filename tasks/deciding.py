@@ -2,18 +2,20 @@
 
 import logging
 import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from storage import jobs, reviews
 from storage.engine import Tx
+from storage.jobs import Job
 from storage.reviews import Review
 from tasks import registration, runtime
 from tasks.conclusion import report_of
 from tasks.saving import read, saved
-from tasks.sending import enqueue
 from throughline.domain.comparison import published_of
-from throughline.domain.job import AttemptId, JobId, JobStatus, Path, PathChoice
+from throughline.domain.job import AttemptId, JobId, JobStatus, Path
 from throughline.domain.report import JobReport
-from throughline.domain.review import Choice, Decision, OnExpiry, Origin
+from throughline.domain.review import Choice, Decision, OnExpiry, Origin, rerun_of
 from throughline.errors import BadInput
 
 logger = logging.getLogger(__name__)
@@ -22,41 +24,55 @@ logger = logging.getLogger(__name__)
 async def decide(job_id: JobId, decision: Decision) -> JobId | None:
     """Carry out the decision on an escalated job; the id of the new job when it is run again.
 
-    `BadInput` when nobody is asked for a decision any more, or when there is no output to approve.
+    `BadInput` when nobody is asked for a decision any more, or when there is no output to approve. What is
+    decided, published and queued is written together: a decision that comes second leaves nothing behind.
     """
     report = await report_of(job_id)
     review = await read(lambda tx: reviews.latest_of(tx, job_id))
     if review is None or review.decided_at is not None or report.status is not JobStatus.ESCALATED:
         raise BadInput(_too_late(report, review))
     publish = _published(report, decision) if decision.choice is Choice.APPROVE else None
-    again = await _run_again(report, decision) if decision.choice is Choice.RERUN else None
+    make_again = await _run_again(report, decision) if decision.choice is Choice.RERUN else None
 
-    def write(tx: Tx) -> bool:
-        minutes = decision.minutes
-        if minutes is None:
-            minutes = reviews.minutes_read(tx, review.id) or None
-        decided = reviews.decide(
-            tx,
-            review.id,
-            choice=decision.choice,
-            reviewer=decision.reviewer,
-            reason=decision.reason,
-            minutes=minutes,
-            came_from=decision.came_from,
-            now=runtime.now(),
-        )
-        if decided:
-            if publish is not None:
-                jobs.publish(tx, job_id, publish)
-            status = JobStatus.DONE if publish is not None else JobStatus.REJECTED
-            jobs.set_status(tx, job_id, status, reason=_said(decision, again), now=runtime.now())
-        return decided
+    def write(tx: Tx) -> _Decided:
+        if not _write_down(tx, review.id, decision):
+            return _Decided(first=False)
+        again = None if make_again is None else make_again(tx).id
+        if publish is not None:
+            jobs.publish(tx, job_id, publish)
+        status = JobStatus.DONE if publish is not None else JobStatus.REJECTED
+        jobs.set_status(tx, job_id, status, reason=_said(decision, again), now=runtime.now())
+        return _Decided(first=True, again=again)
 
-    if not await saved(write):
+    decided = await saved(write)
+    if not decided.first:
         raise BadInput(_too_late(await report_of(job_id), await read(lambda tx: reviews.latest_of(tx, job_id))))
-    if again is not None:
-        await enqueue(again)
-    return again
+    return decided.again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decided:
+    """Whether this decision was the first one, and the job that was queued by it."""
+
+    first: bool
+    again: JobId | None = None
+
+
+def _write_down(tx: Tx, review_id: str, decision: Decision) -> bool:
+    """Whether it is the first decision; then it stands, with the minutes that were told or counted."""
+    minutes = decision.minutes
+    if minutes is None:
+        minutes = reviews.minutes_read(tx, review_id) or None
+    return reviews.decide(
+        tx,
+        review_id,
+        choice=decision.choice,
+        reviewer=decision.reviewer,
+        reason=decision.reason,
+        minutes=minutes,
+        came_from=decision.came_from,
+        now=runtime.now(),
+    )
 
 
 async def expire_reviews() -> int:
@@ -94,12 +110,11 @@ def _published(report: JobReport, decision: Decision) -> AttemptId:
     return fullest.id
 
 
-async def _run_again(report: JobReport, decision: Decision) -> JobId:
-    """A new job over the stored sources, by the named path or the other one."""
+async def _run_again(report: JobReport, decision: Decision) -> Callable[[Tx], Job]:
+    """What makes the new job over the stored sources."""
     ran = report.plan.chosen if report.plan is not None else Path.SINGLE_PASS
-    other = Path.CHUNKED if ran is Path.SINGLE_PASS else Path.SINGLE_PASS
-    spec = report.spec.model_copy(update={"path": PathChoice(decision.path or other)})
-    return (await registration.register_again(report.id, spec, nonce=uuid.uuid4().hex)).id
+    spec = rerun_of(report.spec, ran, decision)
+    return await registration.prepare_again(report.id, spec, nonce=uuid.uuid4().hex)
 
 
 def _said(decision: Decision, again: JobId | None) -> str | None:

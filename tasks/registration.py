@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from storage import jobs
@@ -10,9 +10,8 @@ from storage.engine import Tx, reading, transaction
 from storage.jobs import Job
 from tasks import learning, planning, runtime
 from tasks.saving import read as read_ledger
-from tasks.saving import saved
 from tasks.step import step
-from throughline.domain.job import JobId, JobSpec
+from throughline.domain.job import JobId, JobSpec, JobStatus
 from throughline.domain.source import Source
 from throughline.failpoints import Failpoint, reach
 from throughline.sources import SourceSet, read_sources
@@ -69,8 +68,11 @@ async def register(request: Request) -> Job:
     return job
 
 
-async def register_again(job_id: JobId, spec: JobSpec, *, nonce: str) -> Job:
-    """A new job over the stored sources of an earlier one, whatever became of its files since."""
+async def prepare_again(job_id: JobId, spec: JobSpec, *, nonce: str) -> Callable[[Tx], Job]:
+    """What makes a new job over the stored sources of an earlier one, planned now, queued when it is called.
+
+    So the new job and the reason for it are written together, or neither of them.
+    """
     rt = runtime.current()
     earlier, documents = await read_ledger(lambda tx: (jobs.get(tx, job_id), jobs.documents(tx, job_id)))
     planned = await planning.plan_sources(spec, documents, left_out=earlier.left_out)
@@ -89,9 +91,10 @@ async def register_again(job_id: JobId, spec: JobSpec, *, nonce: str) -> Job:
             rerun_of=job_id,
         )
         jobs.save_plan(tx, job.id, learning.affordable(tx, planned.plan), planned.outline, runtime.now())
+        jobs.set_status(tx, job.id, JobStatus.QUEUED, now=runtime.now())
         return job
 
-    return await saved(write)
+    return write
 
 
 def _with_limits(job: Job, spec: JobSpec) -> Job:

@@ -67,12 +67,20 @@ class Settings(BaseSettings):
     review_on_expiry: OnExpiry = OnExpiry.REJECT
     review_url: str = "http://127.0.0.1:8420"
     batch_overdue_h: float = Field(default=6.0, gt=0)
+    review_token: SecretStr | None = None
     lease_s: float = Field(default=120.0, gt=0)
     chain_concurrency: int = Field(default=4, gt=0, le=64)
     api_tries: int = Field(default=6, gt=0)
     api_first_wait_s: float = Field(default=1.0, ge=0)
     api_longest_wait_s: float = Field(default=60.0, ge=0)
     unlisted_model: str = ""
+
+    @field_validator("review_url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[^\s?#]+", value):
+            raise ValueError("it is no address like https://review.example.org")
+        return value.rstrip("/")
 
     @field_validator("source_roots", mode="before")
     @classmethod

@@ -3,46 +3,80 @@
 (() => {
   const { job, proof, counts } = document.body.dataset;
 
-  // --- Reading time. A second counts when the page was visible, in focus, and used within the last minute. What
-  // counts is the second itself (since 1970), so two tabs, a reload or a beat sent twice cannot count it again.
-  const IDLE_MS = 60000, SEND_MS = 5000, MOST = 280;
+  // --- Reading time: it runs while the page is visible, in focus, and was used within the last minute. It is added up
+  // to the millisecond over all stretches and all tabs of this job, and each full second of it is told as a mark: the
+  // second (since 1970) in which it became full. So a short stretch is neither lost nor rounded up, and a mark that is
+  // told twice, by two tabs or after a reload, counts once.
+  const IDLE_MS = 60000, SEND_MS = 5000, ASLEEP_MS = 10000, MOST = 280;
   const shelf = "reading-" + job;
-  let used = Date.now(), last = 0, sent = Date.now();
-  const kept = () => JSON.parse(sessionStorage.getItem(shelf) || "[]");
-  const keep = (seconds) => sessionStorage.setItem(shelf, JSON.stringify(seconds.slice(-MOST)));
+  let used = Date.now(), from = null, ticked = Date.now(), sent = Date.now(), ended = false;
+  const kept = () => JSON.parse(localStorage.getItem(shelf) || '{"marks": [], "rest_ms": 0}');
+  const keep = (marks, rest_ms) => localStorage.setItem(shelf, JSON.stringify({ marks: marks.slice(-MOST), rest_ms }));
 
+  const reads = (now) =>
+    !ended && document.visibilityState === "visible" && document.hasFocus() && now - used < IDLE_MS;
+  const account = () => {
+    const now = Date.now();
+    if (from !== null) {
+      // A machine that slept has no ticks; what nobody used for a minute was not read.
+      const until = Math.min(now, used + IDLE_MS, ticked + ASLEEP_MS);
+      const { marks, rest_ms } = kept();
+      let rest = rest_ms + Math.max(0, until - from);
+      for (; rest >= 1000; rest -= 1000) marks.push(Math.floor((until - rest) / 1000) + 1);
+      keep(marks, rest);
+    }
+    from = reads(now) ? now : null;
+    ticked = now;
+  };
   const send = () => {
-    const seconds = kept();
+    const { marks } = kept();
     sent = Date.now();
-    if (!seconds.length) return;
-    const body = new URLSearchParams({ proof, job, seconds: seconds.join(",") });
+    if (!marks.length) return;
+    const body = new URLSearchParams({ proof, job, seconds: marks.join(",") });
     fetch("/beats", { method: "POST", body, keepalive: true })
-      .then((answer) => { if (answer.ok) keep(kept().filter((second) => !seconds.includes(second))); })
+      .then((answer) => {
+        const now = kept();
+        if (answer.ok) keep(now.marks.filter((second) => !marks.includes(second)), now.rest_ms);
+      })
       .catch(() => {}); // they stay on the shelf and go with the next beat
   };
-  const reading = () => document.visibilityState === "visible" && document.hasFocus() && Date.now() - used < IDLE_MS;
-  const beat = () => {
-    const second = Math.floor(Date.now() / 1000);
-    if (reading() && second !== last) keep([...kept(), second]);
-    last = second;
-    if (Date.now() - sent >= SEND_MS) send();
-    wait();
+  const useNow = () => {
+    if (from === null || Date.now() - used >= IDLE_MS) account();
+    used = Date.now();
+    if (from === null) account();
   };
-  // In the middle of each second: the halves at both ends of a stretch of reading cancel out.
-  const wait = () => setTimeout(beat, ((1500 - (Date.now() % 1000)) % 1000) || 1000);
-  if (counts) {
+  const watch = (target) => {
     for (const name of ["keydown", "pointerdown", "pointermove", "wheel", "scroll", "touchstart"]) {
-      addEventListener(name, () => { used = Date.now(); }, { passive: true, capture: true });
+      target.addEventListener(name, useNow, { passive: true, capture: true });
     }
-    document.addEventListener("visibilitychange", () => { if (document.visibilityState === "hidden") send(); });
-    addEventListener("pagehide", send);
-    // A decision ends the counting: what is still on the shelf goes with it.
+  };
+  const leave = () => { account(); if (document.visibilityState === "hidden") send(); };
+  if (counts && window === window.top) {
+    watch(window);
+    // What is done in the source beside the document is not heard here, and that frame does not count by itself.
+    const beside = document.querySelector("iframe[name=source]");
+    const watchBeside = () => { watch(beside.contentWindow); useNow(); };
+    if (beside) beside.addEventListener("load", watchBeside);
+    if (beside && beside.contentDocument && beside.contentDocument.readyState === "complete") watch(beside.contentWindow);
+    for (const name of ["focus", "blur"]) addEventListener(name, account);
+    document.addEventListener("visibilitychange", leave);
+    addEventListener("pagehide", () => { account(); from = null; send(); });
+    addEventListener("pageshow", account);
+    // A decision ends the counting: what is still on the shelf goes with it, a started second rounded.
     document.addEventListener("submit", (event) => {
       const field = event.target.elements.namedItem("seconds");
-      if (field) field.value = kept().join(",");
+      if (!field) return;
+      account();
+      const { marks, rest_ms } = kept();
+      if (rest_ms >= 500) marks.push(Math.floor((Date.now() - rest_ms) / 1000) + 1);
+      field.value = marks.join(",");
+      ended = true;
+      from = null;
+      localStorage.removeItem(shelf);
     });
     send();
-    wait();
+    account();
+    setInterval(() => { account(); if (Date.now() - sent >= SEND_MS) send(); }, 1000);
   }
 
   // --- Keys: j and k by unit, o opens the unit's next citation, d goes to the decision.

@@ -1,5 +1,7 @@
 """Faults in what the model writes end in the verdict that the policy names, and a person's word ends the job."""
 
+import asyncio
+from decimal import Decimal
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -166,6 +168,31 @@ async def test_a_rerun_is_a_new_job_by_the_other_path_over_the_same_sources(serv
     report = await service.carry_out(again)
     assert report.spec.path is PathChoice.SINGLE_PASS
     assert report.attempts[0].units == 4
+
+
+async def test_a_rerun_may_have_another_budget_and_a_wish_to_the_writer(service: Service, tmp_path: FilePath):
+    job_id = await escalated(service, tmp_path)
+    wanted = decision(Choice.RERUN, path=Path.CHUNKED, budget_usd=Decimal(3), note="Name every ship.")
+    again = await decided(service, job_id, wanted)
+    assert again is not None
+    report = await service.carry_out(again)
+    assert report.spec.budget_usd == Decimal(3)
+    assert "Name every ship." in str(service.calls()[-1].body)
+
+
+async def test_of_two_reruns_at_the_same_time_one_is_made_and_the_other_leaves_nothing_behind(
+    service_on_each: Service, tmp_path: FilePath
+):
+    service = service_on_each
+    job_id = await escalated(service, tmp_path)
+    async with service.opened():
+        both = [decide(job_id, decision(Choice.RERUN)) for _ in range(2)]
+        outcomes = await asyncio.gather(*both, return_exceptions=True)
+    refused = [each for each in outcomes if isinstance(each, BadInput)]
+    assert len(refused) == 1
+    assert "was decided already: rerun by Ada" in str(refused[0])
+    statuses = [job.status for job in await service.jobs()]
+    assert sorted(statuses) == [JobStatus.QUEUED, JobStatus.REJECTED]
 
 
 async def test_a_second_decision_is_refused_and_changes_nothing(service: Service, tmp_path: FilePath):

@@ -122,10 +122,10 @@ async def _carry_out(job_id: JobId) -> None:
 
 def _tell(report: JobReport, *, as_json: bool) -> int:
     if as_json:
-        click.echo(json.dumps(to_json(report)))
+        click.echo(display.report_json(report, runtime.current().settings.review_url))
     else:
         display.comparison(report)
-        display.outcome(report)
+        display.outcome(report, runtime.current().settings.review_url)
     return _EXIT.get(report.status, 4)
 
 
@@ -163,13 +163,13 @@ async def _show(wanted: str, *, as_json: bool) -> int:
     async with opened() as rt:
         report = read_report(await find(rt, wanted))
         if as_json:
-            click.echo(json.dumps(to_json(report)))
+            click.echo(display.report_json(report, runtime.current().settings.review_url))
             return 0
         if report.plan is not None:
             display.plan(report.plan)
         if report.attempts:
             display.comparison(report)
-        display.outcome(report)
+        display.outcome(report, runtime.current().settings.review_url)
         return 0
 
 

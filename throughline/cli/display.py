@@ -1,5 +1,6 @@
 """Tables for people. Numbers come from the ledger's report; nothing is decided here."""
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -8,8 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from throughline.domain.comparison import Side, sides
+from throughline.domain.happenings import page_of
+from throughline.domain.job import JobStatus
 from throughline.domain.plan import PathEstimate, Plan
-from throughline.domain.report import JobReport
+from throughline.domain.report import JobReport, to_json
 from throughline.domain.sizing import OutputSize
 
 _console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
@@ -55,8 +58,8 @@ def comparison(report: JobReport) -> None:
     _console.print(table)
 
 
-def outcome(report: JobReport) -> None:
-    """How the job ended, what it cost, and the commands to look closer."""
+def outcome(report: JobReport, review_base_url: str) -> None:
+    """How the job ended, what it cost, and the commands to look closer; for one that waits for a person, where."""
     simulated = " Simulated: no real model wrote this and nothing was paid." if report.simulated else ""
     say(f"Job {report.id}: {report.status}, ${report.cost_usd:.4f} in all.{simulated}")
     if report.reason:
@@ -73,9 +76,18 @@ def outcome(report: JobReport) -> None:
                 f"{attempt.open_calls} call(s) of the {attempt.path} attempt are open; they may cost up to "
                 f"${attempt.open_at_most_usd:.4f} more. The same run command goes on with them."
             )
+    if report.status is JobStatus.ESCALATED:
+        say(f"Read it:      {page_of(report.id, review_base_url)}  (throughline review serves this page)")
+        say(f"Decide:       throughline decide {report.id} approve, reject or rerun")
     say(f"Look closer:  throughline show {report.id}")
     if report.published_attempt_id is not None:
         say(f"The output:   throughline export {report.id} -o output.md")
+
+
+def report_json(report: JobReport, review_base_url: str) -> str:
+    """The report as one JSON object; one that waits for a person has the address of its page."""
+    asks = report.status is JobStatus.ESCALATED
+    return json.dumps(to_json(report) | ({"review_url": page_of(report.id, review_base_url)} if asks else {}))
 
 
 def jobs(reports: Sequence[JobReport]) -> None:

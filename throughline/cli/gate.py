@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import json
+import os
 from typing import Any
 
 import click
@@ -13,10 +14,12 @@ from tasks.conclusion import report_of
 from tasks.deciding import decide as carry_out_decision
 from tasks.saving import read
 from throughline.cli.commands import cli
-from throughline.cli.request import find, one_of, opened
-from throughline.domain.job import AttemptId, Path
+from throughline.cli.request import budget, find, one_of, opened
+from throughline.domain.happenings import page_of
+from throughline.domain.job import AttemptId, JobId, Path
 from throughline.domain.report import to_json
 from throughline.domain.review import Choice, Decision, Origin
+from throughline.errors import BadInput
 
 
 @cli.command()
@@ -27,6 +30,10 @@ from throughline.domain.review import Choice, Decision, Origin
 @click.option("--minutes", type=click.FloatRange(min=0), help="Minutes of reading, if the review page did not count.")
 @click.option("--attempt", help="approve: the attempt whose output is published.")
 @click.option("--path", type=one_of(Path), help="rerun: by this path; the other one by default.")
+@click.option(
+    "--budget-usd", metavar="USD", help="rerun: the most that the new job may cost; the old limit by default."
+)
+@click.option("--note", default="", help="rerun: a wish to the writer, which joins the instructions.")
 @click.option("--simulate", is_flag=True, help="For a job that was begun with --simulate.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def decide(**typed: Any) -> int:  # Any: click passes options by name
@@ -38,6 +45,7 @@ async def _decide(*, job: str, simulate: bool, as_json: bool, **typed: Any) -> i
     async with opened(simulate=simulate) as rt:
         job_id = await find(rt, job)
         again = await carry_out_decision(job_id, _decision(**typed))
+        await _wake(job_id)
         report = await report_of(job_id)
         if as_json:
             click.echo(json.dumps(to_json(report) | {"rerun_as": again}))
@@ -48,9 +56,29 @@ async def _decide(*, job: str, simulate: bool, as_json: bool, **typed: Any) -> i
     return 0
 
 
+async def _wake(job_id: JobId) -> None:
+    """End the flow run that waited for this decision, where a Prefect server is known; else `collect` does it."""
+    if os.environ.get("PREFECT_API_URL"):
+        from flows.prefect_runs import wake_decided  # Prefect takes a second to import
+
+        await wake_decided(job_id)
+
+
 def _decision(
-    *, choice: str, reason: str, reviewer: str | None, minutes: float | None, attempt: str | None, path: str | None
+    *,
+    choice: str,
+    reason: str,
+    reviewer: str | None,
+    minutes: float | None,
+    attempt: str | None,
+    path: str | None,
+    budget_usd: str | None,
+    note: str,
 ) -> Decision:
+    if choice != Choice.RERUN and (path or budget_usd or note):
+        raise BadInput("--path, --budget-usd and --note are for a rerun. Nothing was decided.")
+    if choice != Choice.APPROVE and attempt:
+        raise BadInput("--attempt is for an approval. Nothing was decided.")
     return Decision(
         choice=Choice(choice),
         reviewer=reviewer or getpass.getuser(),
@@ -58,6 +86,8 @@ def _decision(
         minutes=minutes,
         attempt_id=None if attempt is None else AttemptId(attempt),
         path=None if path is None else Path(path),
+        budget_usd=budget(budget_usd),
+        note=note,
         came_from=Origin.COMMAND,
     )
 
@@ -70,15 +100,21 @@ def inbox(as_json: bool) -> int:
 
 
 async def _inbox(*, as_json: bool) -> int:
-    async with opened():
+    async with opened() as rt:
         waiting = await read(reviews.waiting)
         rows = [(await report_of(review.job_id), review) for review in waiting]
+        base = rt.settings.review_url
     if as_json:
-        told = [to_json(report) | {"requested_at": review.requested_at.isoformat()} for report, review in rows]
+        told = [
+            to_json(report) | {"requested_at": review.requested_at.isoformat(), "review_url": page_of(report.id, base)}
+            for report, review in rows
+        ]
         click.echo(json.dumps({"jobs": told}))
     elif not rows:
         click.echo("Nothing waits for a decision.")
     for report, review in rows if not as_json else ():
         hours = (runtime.now() - review.requested_at).total_seconds() / 3600
         click.echo(f"{report.id}  {hours:6.1f} h  ${report.cost_usd:.4f}  {report.title}: {report.reason}")
+    if rows and not as_json:
+        click.echo(f"Read and decide: {base}/  (throughline review serves the pages where none are running)")
     return 0

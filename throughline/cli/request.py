@@ -54,7 +54,7 @@ class Options:
             depth=Depth(self.depth),
             instructions=self.instructions.encode("utf-8", "replace").decode(),
             effort=chosen.effort,
-            budget_usd=_budget(self.budget_usd),
+            budget_usd=budget(self.budget_usd),
             deadline_s=seconds(self.deadline) if self.deadline else None,
             review=ReviewMode(self.review),
             sensitive=self.sensitive,
@@ -135,11 +135,12 @@ async def find(rt: runtime.Runtime, wanted: str) -> JobId:
     return found[0]
 
 
-def _budget(typed: str | None) -> Decimal | None:
-    budget = None if typed is None else _dollars(typed, "budget")
-    if budget is not None and budget <= 0:
+def budget(typed: str | None) -> Decimal | None:
+    """Dollars as they are typed; None stays None."""
+    usd = None if typed is None else _dollars(typed, "budget")
+    if usd is not None and usd <= 0:
         raise BadInput(f"The budget must be more than 0 dollars, not {typed}.")
-    return budget
+    return usd
 
 
 def _rate(typed: str | None, option: str) -> Decimal | None:

@@ -5,12 +5,15 @@ import getpass
 import ipaddress
 import os
 import socket
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 import click
 
+from throughline import settings
 from throughline.cli.commands import cli
 from throughline.cli.request import opened
+from throughline.domain.job import JobId
 from throughline.errors import BadInput
 
 TOKEN = "THROUGHLINE_REVIEW_TOKEN"
@@ -34,12 +37,13 @@ async def _review(host: str, port: int, *, simulate: bool) -> int:
     from review.access import Access, new_token
     from review.app import create_app
 
-    token = os.environ.get(TOKEN, "").strip()
+    chosen = settings.load()
+    token = chosen.review_token.get_secret_value().strip() if chosen.review_token else ""
     if not token and not _is_loopback(host):
         raise BadInput(f"Others can reach {host}. Set {TOKEN} to a long random text before the pages listen there.")
     access = Access(token or new_token())
     async with opened(simulate=simulate):
-        app = create_app(access, reviewer=getpass.getuser(), simulate=simulate)
+        app = create_app(access, reviewer=getpass.getuser(), simulate=simulate, wake=_wake())
         with _listening(host, port) as listener:
             # No access log: the ready address has the token in it. No forwarded headers: they could hide who guesses.
             config = uvicorn.Config(
@@ -48,6 +52,15 @@ async def _review(host: str, port: int, *, simulate: bool) -> int:
             click.echo(_ready(listener, host, access_token=None if token else access.token))
             await uvicorn.Server(config).serve(sockets=[listener])
     return 0
+
+
+def _wake() -> Callable[[JobId], Awaitable[bool]] | None:
+    """What wakes the flow run of a decided job at once, where a Prefect server is known; else `collect` does it."""
+    if not os.environ.get("PREFECT_API_URL"):
+        return None
+    from flows.prefect_runs import wake_decided  # Prefect takes a second to import
+
+    return wake_decided
 
 
 def _listening(host: str, port: int) -> socket.socket:

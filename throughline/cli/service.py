@@ -12,12 +12,12 @@ import click
 
 from storage import schema
 from storage.engine import connect, parse_url
+from tasks import runtime
 from throughline import settings
 from throughline.cli import display, stand_in
 from throughline.cli.commands import cli
 from throughline.cli.request import Options, job_options, opened
 from throughline.domain.job import JobStatus
-from throughline.domain.report import to_json
 from throughline.errors import BadInput
 
 if TYPE_CHECKING:
@@ -135,12 +135,12 @@ def _parameters(options: Options) -> dict[str, Any]:  # Any: JSON
 
 def _tell(report: "JobReport", *, as_json: bool) -> int:
     if as_json:
-        click.echo(json.dumps(to_json(report)))
+        click.echo(display.report_json(report, runtime.current().settings.review_url))
     else:
         if report.plan is not None:
             display.plan(report.plan)
         display.comparison(report)
-        display.outcome(report)
+        display.outcome(report, runtime.current().settings.review_url)
     return _EXIT.get(report.status, 4)
 
 

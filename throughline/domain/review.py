@@ -1,9 +1,11 @@
 """A person's decision on a job that stopped for one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
-from throughline.domain.job import AttemptId, Path
+from throughline.domain.job import AttemptId, JobSpec, Path, PathChoice
 
 
 class Choice(StrEnum):
@@ -35,7 +37,7 @@ class Decision:
     """Who decided what, why, and how long they read.
 
     `minutes` None takes what the review page measured. An approval may name the attempt whose output is
-    published; a rerun may name the path.
+    published. A rerun may name the path, another budget, and a word to the writer, which joins the instructions.
     """
 
     choice: Choice
@@ -44,4 +46,28 @@ class Decision:
     minutes: float | None = None
     attempt_id: AttemptId | None = None
     path: Path | None = None
+    budget_usd: Decimal | None = None
+    note: str = ""
     came_from: Origin
+
+
+def rerun_of(spec: JobSpec, ran: Path, decision: Decision) -> JobSpec:
+    """What a rerun is to write: by the named path or the one that was not taken, under the same limits but these."""
+    other = Path.CHUNKED if ran is Path.SINGLE_PASS else Path.SINGLE_PASS
+    instructions = "\n\n".join(part for part in (spec.instructions, decision.note.strip()) if part)
+    return spec.model_copy(
+        update={
+            "path": PathChoice(decision.path or other),
+            "budget_usd": decision.budget_usd or spec.budget_usd,
+            "instructions": instructions,
+        }
+    )
+
+
+def choices(*, approvable: bool, costs: Sequence[tuple[Path, Decimal]]) -> str:
+    """What a person may do, and what going on would cost by each feasible path (expected USD)."""
+    told = ", ".join(f"{path.replace('_', ' ')} about ${usd:.2f}" for path, usd in costs)
+    again = f", or run it again ({told})" if told else ""
+    if not approvable:
+        return f"Reject it{again}."
+    return f"Approve it as it is, reject it{again}." if again else "Approve it as it is, or reject it."
