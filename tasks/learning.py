@@ -1,7 +1,8 @@
 """What the ledger has taught so far: the learner of sizes, what exploration follows from, and how good it all was."""
 
 import asyncio
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from statistics import fmean
@@ -20,8 +21,7 @@ from throughline.domain.learning.rates import Rates, rates
 from throughline.domain.learning.sizes import SizeLearner
 from throughline.domain.plan import Plan
 
-_Newest = tuple[datetime, str] | None
-_fitted: dict[tuple[str, bool], tuple[_Newest, "Learned"]] = {}
+_FRESH_S = 0.05  # what was just asked is not asked again: no job is registered, run and finished in so short a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +33,32 @@ class Learned:
     rates: Rates
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """What was learned up to the newest attempt, and when (monotonic seconds) the ledger was last asked for one."""
+
+    newest: tuple[datetime, str] | None
+    learned: Learned
+    asked_at: float
+
+
+_kept: dict[tuple[str, bool], _Kept] = {}
+
+
 async def learned() -> Learned:
     """What all jobs that have finished by now teach; kept by this process until another attempt has finished.
 
     It is fitted anew then, not continued: over the same observations any process gives the same numbers.
     """
     rt = runtime.current()
-    place = (str(rt.engine.url), rt.simulated)
+    place = (rt.settings.database_url, rt.simulated)
+    kept, asked_at = _kept.get(place), time.monotonic()
+    if kept is not None and asked_at - kept.asked_at < _FRESH_S:
+        return kept.learned
     newest = await read(lambda tx: calibration.newest(tx, simulated=rt.simulated))
-    if (kept := _fitted.get(place)) is not None and kept[0] == newest:
-        return kept[1]
+    if kept is not None and kept.newest == newest:
+        _kept[place] = replace(kept, asked_at=asked_at)
+        return kept.learned
     until = None if newest is None else newest[0]
     observations = await read(lambda tx: calibration.recent_observations(tx, simulated=rt.simulated, until=until))
     found = await read(lambda tx: outcomes.recent(tx, simulated=rt.simulated))
@@ -51,13 +67,13 @@ async def learned() -> Learned:
         factors=FactorLearner(found.prompts),
         rates=rates(found.outcomes),
     )
-    _fitted[place] = (newest, fitted)
+    _kept[place] = _Kept(newest=newest, learned=fitted, asked_at=asked_at)
     return fitted
 
 
 def forget() -> None:
     """Drop what this process keeps: the next plan reads and fits anew."""
-    _fitted.clear()
+    _kept.clear()
 
 
 async def recent() -> Recent | None:

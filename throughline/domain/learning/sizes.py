@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate, pairwise
-from statistics import NormalDist
+from itertools import accumulate
+from operator import neg
 
 from throughline.domain.learning import bounds, residuals
 from throughline.domain.learning.bounds import Corrections
@@ -25,8 +25,8 @@ _ELSEWHERE = 200  # latest jobs of any class, model and prompt version to borrow
 _STRUCTURAL_JOBS = 4.0  # how many jobs the structural distribution counts for in chances and means
 _OTHER_EPOCH_WIDER = 1.25  # scores of another model or prompt version count as this much wider
 _WILDEST = 1.5  # log of the largest factor over the likely size that a mean takes into account
-_NORMAL = NormalDist()
-_GRID = tuple(step / 4 for step in range(-16, 25))  # standard deviations from the likely size: -4 to 6
+_STEP = 0.25
+_GRID = tuple(step * _STEP for step in range(-16, 25))  # standard deviations from the likely size: -4 to 6
 
 # Priors: what the structural figures may be off by (log standard deviations), and how fast it changes.
 PRIORS = {
@@ -79,7 +79,14 @@ class SizeForecast:
 
     def size_at(self, probability: float) -> float:
         """The size in tokens that the output stays below with that probability."""
-        position = _interpolate(probability - 1, [-chance for chance in self.survival], _GRID)
+        falling = self.survival
+        right = bisect_right(falling, probability - 1, key=neg)
+        if right in (0, len(falling)):
+            position = _GRID[min(right, len(falling) - 1)]
+        else:
+            left = right - 1
+            share = (falling[left] - (1 - probability)) / (falling[left] - falling[right])
+            position = _GRID[left] + share * _STEP
         return self.likely_tokens * math.exp(position * self.log_spread)
 
     def bound(self, chance_of_more: float) -> int:
@@ -128,6 +135,9 @@ class _Place:
     size_class: int
 
 
+_Group = tuple[tuple[str, str], int, str, str]  # jobs that have one distribution: epoch, size class, kind, depth
+
+
 class SizeLearner:
     """Learns from finished attempts in time order. `add` and `forecast` take time in the window's length."""
 
@@ -140,25 +150,33 @@ class SizeLearner:
         self._latest: deque[_Record] = deque(maxlen=_ELSEWHERE)
         self._epoch_jobs: dict[tuple[str, str], int] = {}
         self._mean_log_source: dict[str, tuple[float, int]] = {}
-        self._known: dict[tuple[tuple[str, str], int, str, str], Distribution] = {}
+        self._known: dict[_Group, Distribution] = {}
+        self._masses: dict[_Group, tuple[float, ...]] = {}
         self._as_of: datetime | None = None
         for observation in observations:
-            self.add(observation)
+            place = self._place(observation.profile)
+            scores = self._distribution(observation.profile, place.size_class)
+            upper, bounded = self._upper(observation.profile, place, scores)
+            self._learn(observation, place, upper if bounded else None)
 
     def add(self, observation: Observation) -> SizeForecast:
         """Learn from one attempt; returns the forecast that it was measured against."""
+        place = self._place(observation.profile)
+        forecast = self._forecast(observation.profile, place)
+        self._learn(observation, place, forecast.upper_tokens if forecast.bounded else None)
+        return forecast
+
+    def _learn(self, observation: Observation, place: _Place, upper_tokens: int | None) -> None:
         profile = observation.profile
-        place = self._place(profile)
-        forecast = self._forecast(profile, place)
         value = observation.log_residual
-        self._correct(forecast, observation)
+        self._correct(place.size_class, upper_tokens, observation)
         self._remember(profile, place, (value - place.centre.mean) / place.spread, censored=observation.censored)
         self._effects.add(place.parts, value, place.noise, censored=observation.censored)
         self._learn_scale(place, value - place.centre.mean, censored=observation.censored)
         self._learn_source_size(profile)
         self._as_of = observation.at
         self._known.clear()
-        return forecast
+        self._masses.clear()
 
     def forecast(self, profile: Profile) -> SizeForecast:
         """What is expected of a job, from all attempts added so far."""
@@ -211,11 +229,12 @@ class SizeLearner:
         log_source = math.log(max(profile.source_tokens, 1))
         self._mean_log_source[profile.kind] = mean + gain * (log_source - mean), jobs + 1
 
-    def _correct(self, forecast: SizeForecast, observation: Observation) -> None:
+    def _correct(self, group: int, upper_tokens: int | None, observation: Observation) -> None:
         """Tell the size class how its bound did; a cut below the bound tells nothing."""
-        missed = observation.actual_tokens > forecast.upper_tokens
-        if forecast.bounded and (missed or not observation.censored):
-            self._corrections.add(forecast.size_class, missed=missed)
+        if upper_tokens is not None:
+            missed = observation.actual_tokens > upper_tokens
+            if missed or not observation.censored:
+                self._corrections.add(group, missed=missed)
 
     def _remember(self, profile: Profile, place: _Place, value: float, *, censored: bool) -> None:
         record = _Record(value, censored, profile.epoch, place.size_class, profile.kind, profile.depth)
@@ -225,10 +244,24 @@ class SizeLearner:
         self._epoch_jobs[profile.epoch] = self._epoch_jobs.get(profile.epoch, 0) + 1
 
     def _distribution(self, profile: Profile, group: int) -> Distribution:
-        key = (profile.epoch, group, profile.kind, profile.depth)
+        key = _group(profile, group)
         if key not in self._known:
             self._known[key] = residuals.distribution(self._weighted(profile, group))
         return self._known[key]
+
+    def _masses_above(self, profile: Profile, group: int, scores: Distribution) -> tuple[float, ...]:
+        """The mass of seen jobs above each score of the grid; the same for all jobs of a group."""
+        key = _group(profile, group)
+        if key not in self._masses:
+            self._masses[key] = tuple(scores.mass_above(at) for at in _GRID)
+        return self._masses[key]
+
+    def _upper(self, profile: Profile, place: _Place, scores: Distribution) -> tuple[int, bool]:
+        """The upper end in tokens, and whether it is a learned bound."""
+        bound = bounds.upper_bound(scores, self._corrections.level(place.size_class), self._level)
+        bounded = bound is not None and self._epoch_jobs.get(profile.epoch, 0) >= bounds.fewest_jobs(self._level)
+        upper = 0.0 if bound is None else place.likely_tokens * math.exp(bound * place.spread)
+        return max(1, math.ceil(upper if bounded else max(upper, profile.worst_tokens))), bounded
 
     def _weighted(self, profile: Profile, group: int) -> list[Score]:
         """Earlier scores with their weight for this job: its own size class in full, the rest borrowed."""
@@ -247,17 +280,15 @@ class SizeLearner:
     def _forecast(self, profile: Profile, place: _Place) -> SizeForecast:
         scores = self._distribution(profile, place.size_class)
         jobs = self._epoch_jobs.get(profile.epoch, 0)
-        bound = bounds.upper_bound(scores, self._corrections.level(place.size_class), self._level)
-        bounded = bound is not None and jobs >= bounds.fewest_jobs(self._level)
-        upper = 0.0 if bound is None else place.likely_tokens * math.exp(bound * place.spread)
-        upper = upper if bounded else max(upper, profile.worst_tokens)
-        survival = _survival(scores, place.spread / profile.log_spread)
+        upper, bounded = self._upper(profile, place, scores)
+        masses = self._masses_above(profile, place.size_class, scores)
+        survival = _survival(masses, scores.weight, place.spread / profile.log_spread)
         lower = scores.lower(1 - self._level) if bounded else None
         return SizeForecast(
             likely_tokens=max(1, round(place.likely_tokens)),
             expected_tokens=max(1, round(place.likely_tokens * _mean_factor(survival, place.spread))),
             lower_tokens=None if lower is None else round(place.likely_tokens * math.exp(lower * place.spread)),
-            upper_tokens=max(1, math.ceil(upper)),
+            upper_tokens=upper,
             bounded=bounded,
             size_class=place.size_class,
             jobs=jobs,
@@ -280,21 +311,30 @@ def _shared_level(record: _Record, profile: Profile, epoch: tuple[str, str], gro
     return 4 if record.depth == profile.depth else 3
 
 
-def _survival(scores: Distribution, wider: float) -> tuple[float, ...]:
+def _group(profile: Profile, group: int) -> _Group:
+    return profile.epoch, group, profile.kind, profile.depth
+
+
+def _survival(masses: Sequence[float], weight: float, wider: float) -> tuple[float, ...]:
     """The chance of more than each size of the grid: seen jobs, and a few more as structure would spread them.
 
     `wider` is the forecast's spread beside the one that structure states: structure's few jobs stay as narrow as that.
     """
-    seen = scores.weight + _STRUCTURAL_JOBS
-    return tuple((scores.mass_above(at) + _STRUCTURAL_JOBS * (1 - _NORMAL.cdf(at * wider))) / seen for at in _GRID)
+    seen, half = weight + _STRUCTURAL_JOBS, _STRUCTURAL_JOBS / 2
+    scaled = wider / math.sqrt(2)
+    return tuple([(mass + half * math.erfc(at * scaled)) / seen for mass, at in zip(masses, _GRID, strict=True)])
 
 
 def _mean_factor(survival: Sequence[float], spread: float) -> float:
     """Mean over middle, over the same distribution that the chances are read off; the wildest sizes do not rule it."""
-    factors = [math.exp(min(at * spread, _WILDEST)) for at in _GRID]
-    masses = [above - beyond for above, beyond in pairwise((1.0, *survival, 0.0))]
-    between = [factors[0], *((low + high) / 2 for low, high in pairwise(factors)), factors[-1]]
-    return sum(mass * factor for mass, factor in zip(masses, between, strict=True))
+    factor, step, wildest = math.exp(_GRID[0] * spread), math.exp(_STEP * spread), math.exp(_WILDEST)
+    mean = factor = min(factor, wildest)  # each size above the smallest counts as often as it is exceeded
+    exceeded = survival[0]
+    for exceeds_next in survival[1:]:
+        larger = min(factor * step, wildest)
+        mean += (larger - factor) * (exceeded + exceeds_next) / 2
+        factor, exceeded = larger, exceeds_next
+    return mean
 
 
 def _basis(jobs: int, *, bounded: bool, others: bool) -> str:
