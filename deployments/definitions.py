@@ -17,6 +17,7 @@ from prefect.workers.process import ProcessWorker
 
 from deployments.notifying import notify
 from deployments.schedules import ServiceSettings, scheduled
+from flows.calibrate import calibrate
 from flows.collect import collect
 from flows.document_job import document_job
 from flows.registered_job import registered_job
@@ -53,6 +54,9 @@ def definitions(chosen: ServiceSettings) -> tuple[Definition, ...]:
         Definition(flow=registered_job, description=_REGISTERED_JOB, queue=JOBS),
         Definition(flow=sweep, description=_SWEEP, queue=JOBS, schedule=chosen.sweep_schedule),
         Definition(flow=collect, description=_COLLECT, queue=ROUNDS, alone=True, schedule=chosen.collect_schedule),
+        Definition(
+            flow=calibrate, description=_CALIBRATE, queue=ROUNDS, alone=True, schedule=chosen.calibrate_schedule
+        ),
         Definition(flow=report, description=_REPORT, queue=ROUNDS, alone=True, schedule=chosen.report_schedule),
     )
 
@@ -138,6 +142,10 @@ Looks **once at every open batch**: ingests the ended ones, resumes the runs tha
 of cancelled jobs, and puts jobs whose worker died back into the queue. Tells what has happened as events
 (`throughline.job.escalated`, `.published`, `.failed`, `.budget-spent`, `throughline.batch.overdue`), each once.
 Harmless to start by hand at any time.
+"""
+_CALIBRATE = """
+How good **forecasts and choices** were, as artifacts: whether the 90 % bound of the output size held, plans beside what
+came of them, and what the choice of the path cost beside the better one. Spends nothing.
 """
 _REPORT = """
 The **week in figures**, as a Markdown artifact: jobs and how they ended, what they cost, tokens that were paid for and

@@ -33,6 +33,7 @@ class ServiceSettings(BaseSettings):
     collect_schedule: Schedule = "1m"
     sweep_schedule: Schedule = "5m"
     report_schedule: Schedule = "mon 07:00"
+    calibrate_schedule: Schedule = "mon 07:15"
     schedule_timezone: str = "UTC"
     work_pool: str = "throughline"
     jobs_per_worker: int = Field(default=8, gt=0)

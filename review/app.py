@@ -11,7 +11,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from review import deciding, pages, signing_in
+from review import calibration, deciding, pages, signing_in
 from review.access import Access
 from review.web import Site, Wake, missing, refused
 
@@ -45,6 +45,7 @@ def create_app(access: Access, *, reviewer: str, simulate: bool = False, wake: W
         Route("/", pages.inbox),
         Route("/jobs", pages.jobs),
         Route("/trends", pages.trends),
+        Route("/calibration", calibration.calibration),
         Route("/jobs/{job_id:uuid}", pages.document),
         Route("/jobs/{job_id:uuid}/figures", pages.figures),
         Route("/jobs/{job_id:uuid}/compare", pages.compare),

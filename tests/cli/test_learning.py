@@ -62,7 +62,10 @@ def test_calibrate_tells_both_worlds_apart(with_key: Shell):
     found = ok(with_key.throughline("calibrate", "--json"))
     assert found["real"] is None
     assert (found["simulated"]["attempts"], found["simulated"]["routing"]["jobs"]) == (4, 2)
-    told = with_key.throughline("calibrate").stdout
+    drawn = with_key.throughline("calibrate", "--plots", "drawings")
+    told = drawn.stdout
+    assert drawn.stderr == "drawn: drawings/simulated-regret.svg\n"  # too few attempts for a bound
+    assert (with_key.folder / "drawings/simulated-regret.svg").read_text().startswith("<svg")
     assert told.startswith("4 finished attempts (simulated: lengths and times are the stand-in's)")
     assert "cost: actual / planned" in told
 
@@ -112,6 +115,12 @@ def test_other_knobs_make_no_other_job(with_key: Shell):
 )
 def test_a_log_that_cannot_be_read_is_named(shell: Shell, head: str, line: str, says: str):
     assert_refused(shell.throughline("replay", log(shell.folder, head=head, line=line)), says)
+
+
+def test_a_folder_that_cannot_be_written_is_named(with_key: Shell):
+    (with_key.folder / "taken").write_text("a file")
+    ended = with_key.throughline("calibrate", "--plots", "taken")
+    assert_refused(ended, "The drawings cannot be written to taken: File exists")
 
 
 def test_a_log_that_is_not_there_is_named(shell: Shell):

@@ -10,7 +10,7 @@ from tests.faults.support import book
 
 pytestmark = pytest.mark.e2e
 
-NAMES = {"collect", "document-job", "registered-job", "report", "sweep"}
+NAMES = {"calibrate", "collect", "document-job", "registered-job", "report", "sweep"}
 MOVING = ("updated", "global_concurrency_limit", "work_queue_id", "status", "last_polled", "pull_steps")
 
 

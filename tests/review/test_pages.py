@@ -136,6 +136,17 @@ async def test_the_figures_are_those_of_the_ledger(service: Service, tmp_path: F
     assert "completeness" in text
 
 
+async def test_calibration_shows_plans_beside_what_came_of_them(service: Service, tmp_path: FilePath):
+    async with visiting(service) as visitor:
+        assert "No attempt has finished yet" in await visitor.text("/calibration")
+    await service.run(summary(PathChoice.BOTH, book(tmp_path, 2)))
+    async with visiting(service) as visitor:
+        text = await visitor.text("/calibration")
+    assert "Simulated jobs: 2 finished attempts" in text
+    assert "Regret against the better path, 1 jobs that ran both" in text
+    assert re.search(r'<th scope="row">cost</th><td class="n">2</td><td class="n">\d\.\d\d</td>', text)
+
+
 async def test_trends_draw_what_the_jobs_cost(service: Service, tmp_path: FilePath):
     await service.run(summary(PathChoice.BOTH, book(tmp_path, 4)))
     async with visiting(service) as visitor:

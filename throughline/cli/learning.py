@@ -15,6 +15,7 @@ from throughline.cli.commands import cli
 from throughline.cli.request import opened
 from throughline.domain.job import Path
 from throughline.domain.learning.calibration import Calibration, as_json, to_json
+from throughline.domain.learning.charts import coverage_chart, regret_chart
 from throughline.domain.learning.costs import Knobs
 from throughline.domain.learning.replay import Replay, Row, Terms, read_rows
 from throughline.domain.learning.replay import replay as replayed
@@ -28,16 +29,19 @@ _PRICED_TOKENS = 10_000  # one request of that size gives the rate: below every 
 
 @cli.command()
 @click.option("--limit", default=1_000, show_default=True, type=click.IntRange(1, 100_000), help="The newest so many.")
+@click.option("--plots", type=click.Path(path_type=FilePath), help="Write the drawings (SVG) into this folder.")
 @click.option("--json", "as_json_", is_flag=True, help="One JSON object on stdout.")
-def calibrate(limit: int, as_json_: bool) -> int:
+def calibrate(limit: int, plots: FilePath | None, as_json_: bool) -> int:
     """Say how often the 90 % bound held, how plans compare with what came of them, and what wrong choices cost."""
-    return asyncio.run(_calibrate(limit, as_json_=as_json_))
+    return asyncio.run(_calibrate(limit, plots, as_json_=as_json_))
 
 
-async def _calibrate(limit: int, *, as_json_: bool) -> int:
+async def _calibrate(limit: int, plots: FilePath | None, *, as_json_: bool) -> int:
     async with opened():
         real = await learning.calibrated(simulated=False, limit=limit)
         simulated = await learning.calibrated(simulated=True, limit=limit)
+    if plots is not None:
+        _draw([world for world in (real, simulated) if world is not None], plots)
     if as_json_:
         worlds = {"real": real, "simulated": simulated}
         told = {name: None if found is None else to_json(found) for name, found in worlds.items()}
@@ -50,6 +54,25 @@ async def _calibrate(limit: int, *, as_json_: bool) -> int:
         else "No attempt has finished yet. Start one: throughline run FILE --kind summary --simulate"
     )
     return 0
+
+
+def _draw(found: list[Calibration], folder: FilePath) -> None:
+    """Write what can be drawn and say where, on stderr."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for world in found:
+            name = "simulated" if world.simulated else "real"
+            if world.sizes.overall.known:
+                _write(folder / f"{name}-coverage.svg", coverage_chart(world.sizes))
+            if world.routing.jobs:
+                _write(folder / f"{name}-regret.svg", regret_chart(world.routing))
+    except OSError as error:
+        raise BadInput(f"The drawings cannot be written to {folder}: {error.strerror}.") from error
+
+
+def _write(file: FilePath, drawing: str) -> None:
+    file.write_text(drawing, encoding="utf-8")
+    click.echo(f"drawn: {file}", err=True)
 
 
 def _told(found: list[Calibration]) -> str:
