@@ -1,6 +1,7 @@
-"""Start an ad-hoc run of the deployment `document-job`, and follow it to its end."""
+"""Start an ad-hoc run of a deployment that takes what `document-job` takes, and follow it to its end."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from throughline.domain.job import JobId
 from throughline.errors import BadInput
 
 _LOOK_S = 1.0
-_PLAN = "plan-"
+_OF_JOB = re.compile("(?:plan|result)-(.+)")
 
 
 async def start(deployment: str, parameters: dict[str, Any]) -> UUID:
@@ -32,12 +33,12 @@ async def start(deployment: str, parameters: dict[str, Any]) -> UUID:
     return run.id
 
 
-async def followed(run_id: UUID, tell: Callable[[str], None]) -> JobId:
+async def followed(flow_run_id: str, tell: Callable[[str], None]) -> JobId:
     """Wait until the run ends or asks a person, telling each new state; its job, or `BadInput` with the reason."""
     said = ""
     async with get_client() as client:
         while True:
-            run = await client.read_flow_run(run_id)
+            run = await client.read_flow_run(UUID(flow_run_id))
             state = run.state
             if state is not None and state.name != said:
                 said = str(state.name)
@@ -48,10 +49,10 @@ async def followed(run_id: UUID, tell: Callable[[str], None]) -> JobId:
 
 
 async def _job(client: PrefectClient, run: FlowRun) -> JobId:
-    """The job of a run: the plan artifact that every run of a job has is named after it."""
+    """The job of a run: its artifacts are named after it, the plan's where it worked, the result's where it ended."""
     wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
     keys = [artifact.key or "" for artifact in await client.read_artifacts(artifact_filter=wanted)]
-    found = [key.removeprefix(_PLAN) for key in keys if key.startswith(_PLAN)]
+    found = [named[1] for key in keys if (named := _OF_JOB.fullmatch(key)) is not None]
     if not found:
         message = run.state.message if run.state else None
         raise BadInput(f"The run {run.name} ended without a job: {message or 'see its log in the Prefect UI'}")

@@ -71,4 +71,4 @@ async def document_job(
 
 def _whole_seconds(hours: float) -> float | None:
     """Whole seconds, never fewer; None for no deadline. What is not a number is left to the check of the spec."""
-    return (math.ceil(hours * 3600) if math.isfinite(hours) else hours) or None
+    return (math.ceil(round(hours * 3600, 6)) if math.isfinite(hours) else hours) or None

@@ -93,7 +93,17 @@ def test_the_demo_starts_and_does_a_job(postgres: Postgres, tmp_path: Path):
         for name in ("worker", "rounds"):
             stack.enter_context(local.running(name))
             eventually(lambda name=name: local.healthy(name), within_s=120)
-        told = ["start", str(tmp_path / "sources" / "book.md"), "--kind", "summary", "--path", "both", "--wait"]
+        told = [
+            "run",
+            str(tmp_path / "sources" / "book.md"),
+            "--kind",
+            "summary",
+            "--path",
+            "both",
+            "--deployment",
+            "document-job",
+            "--wait",
+        ]
         command = (sys.executable, "-m", "throughline", *told)
         with leashed(*command, env=local.environment("worker"), cwd=tmp_path, log=tmp_path / "start.log"):
             eventually(lambda: ": done" in (tmp_path / "start.log").read_text(), within_s=300)

@@ -32,7 +32,18 @@ def test_one_command_serves_and_one_interrupt_stops_everything(tmp_path: Path):
         try:
             eventually(lambda: "The workers run" in log.read_text(), within_s=180)
             started = service.children(recursive=True)
-            told = ["start", book(tmp_path, 2), "--kind", "summary", "--path", "both", "--wait", "--json"]
+            told = [
+                "run",
+                book(tmp_path, 2),
+                "--kind",
+                "summary",
+                "--path",
+                "both",
+                "--deployment",
+                "document-job",
+                "--wait",
+                "--json",
+            ]
             client = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "ANTHROPIC_API_KEY": "sim-local"}
             done = subprocess.run(
                 [sys.executable, "-m", "throughline", *told],

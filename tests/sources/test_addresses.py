@@ -1,5 +1,6 @@
 """Addresses are read inside size and time, from the host that was named and no other."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -11,10 +12,27 @@ from typing import Any, ClassVar
 import fsspec
 import pytest
 
-from tests.sources.support import names, pdf, read, refusal, write
+from tests.sources import support
+from tests.sources.support import names, pdf, write
 from throughline.domain.source import Format
+from throughline.sources import SourceSet
 
 PAGE = "# Guide\n\nThe harbour opens at six.\n"
+
+
+def read(*references: object, roots: tuple[Path | str, ...] = (), **options: Any) -> SourceSet:
+    """As everywhere, with the server of these tests allowed where nothing is restricted."""
+    return support.read(*references, roots=roots or _everything(references), **options)
+
+
+def refusal(*references: object, roots: tuple[Path | str, ...] = (), **options: Any) -> str:
+    return support.refusal(*references, roots=roots or _everything(references), **options)
+
+
+def _everything(references: tuple[object, ...]) -> tuple[str, ...]:
+    """No roots at all, or where this machine is asked, its address."""
+    found = re.findall(r"http://(?:127\.0\.0\.1|localhost):\d+", " ".join(map(str, references)))
+    return (*found, "/") if found else ()
 
 
 class _Pages(BaseHTTPRequestHandler):

@@ -63,10 +63,30 @@ def cli() -> None:
 @cli.command()
 @job_options
 @click.option("--again", is_flag=True, help="Start anew instead of going on with the same job.")
-def run(again: bool, **typed: Any) -> int:  # Any: click passes options by name
-    """Run a job, or go on with it, and wait for its end."""
+@click.option("--deployment", metavar="NAME", help="Start it there, on the Prefect server at PREFECT_API_URL.")
+@click.option("--wait", is_flag=True, help="With --deployment: follow the run and print what a run here prints.")
+def run(again: bool, deployment: str | None, wait: bool, **typed: Any) -> int:  # Any: click passes options by name
+    """Run a job, or go on with it, and wait for its end; or start it as a run of a deployment."""
     options = Options(**typed)
-    return asyncio.run(_run(options, again=again))
+    if deployment is None:
+        return asyncio.run(_run(options, again=again))
+    if again:
+        raise BadInput("--again is for runs in this process: a deployment goes on with a job that it knows.")
+    return asyncio.run(_run_deployed(options, deployment, wait=wait))
+
+
+async def _run_deployed(options: Options, deployment: str, *, wait: bool) -> int:
+    from throughline.cli import deployed
+
+    flow_run_id = await deployed.start(options, deployment)
+    if not wait:
+        deployed.tell_started(flow_run_id, as_json=options.as_json)
+        return 0
+    async with opened():
+        report = await deployed.followed(flow_run_id)
+        if report.plan is not None and not options.as_json:
+            display.plan(report.plan)
+        return _tell(report, as_json=options.as_json)
 
 
 async def _run(options: Options, *, again: bool) -> int:

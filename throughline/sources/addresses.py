@@ -1,7 +1,8 @@
 """Addresses such as https://host/guide.md and s3://bucket/guide.md: what is accepted, and what it is called.
 
-An address is only ever a person's own words: nothing that a document or a model wrote leads here. So a
-private or loopback host is not refused; SOURCE_ROOTS is what closes hosts off.
+An address is only ever a person's own words: nothing that a document or a model wrote leads here. But whoever may
+start a job is not always whoever owns the machine: hosts that are not public are asked only when SOURCE_ROOTS names
+them.
 """
 
 import re
@@ -81,8 +82,9 @@ def fetch(address: Address, roots: Roots, *, max_bytes: int, timeout_s: float) -
             from throughline.sources import web
 
             return web.read(address.url, roots, max_bytes=max_bytes, timeout_s=timeout_s)
-        from throughline.sources import stores
+        from throughline.sources import hosts, stores
 
+        hosts.require_public(address.url, roots)
         return stores.read(urlunsplit(address.url), max_bytes=max_bytes)
 
     try:

@@ -42,12 +42,16 @@ class Roots:
 
     def require_address(self, url: SplitResult, shown_url: str) -> None:
         """Refuse an address that begins with none of the roots."""
-        if self._anything or any(_covers(urlsplit(root), url) for root in self.addresses):
+        if self._anything or self.names(url):
             return
         raise BadInput(
             f"{shown_url} lies outside the places that may be read ({self._named()}); "
             "save it in one of them, or add the beginning of its address to THROUGHLINE_SOURCE_ROOTS."
         )
+
+    def names(self, url: SplitResult) -> bool:
+        """Whether the address begins with one of the roots."""
+        return any(_covers(urlsplit(root), url) for root in self.addresses)
 
     def above(self, folder: Path) -> tuple[Path, ...]:
         """The directories around that one which may be read, the nearest first."""

@@ -1,14 +1,18 @@
 """Reading over HTTP, by the standard library: fsspec follows redirects to any host, and only one was named."""
 
+import contextlib
 import http.client
 import socket
 import urllib.error
 import urllib.request
-from typing import IO, Any
+from collections.abc import Sequence
+from functools import partial
+from typing import IO, Any, TypeVar
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from throughline.domain.source import Unreadable
 from throughline.errors import BadInput
+from throughline.sources.hosts import addresses
 from throughline.sources.names import shown
 from throughline.sources.roots import Roots
 
@@ -19,7 +23,7 @@ _HEADERS = {"User-Agent": "throughline", "Accept": "*/*", "Accept-Encoding": "id
 
 def read(url: SplitResult, roots: Roots, *, max_bytes: int, timeout_s: float) -> bytes | Unreadable:
     """The body of the answer, or why there is none."""
-    opener = urllib.request.build_opener(_SameHost(url, roots))
+    opener = urllib.request.build_opener(_SameHost(url, roots), _Http(roots), _Https(roots))
     try:
         address = urlunsplit(url._replace(path=quote(url.path, _SAFE), query=quote(url.query, _SAFE), fragment=""))
         request = urllib.request.Request(address, headers=_HEADERS)
@@ -60,6 +64,65 @@ def _too_large(size: str, max_bytes: int) -> Unreadable:
         reason=f"{size}, over the limit of {max_bytes:,}",
         remedy="give a smaller document, or raise THROUGHLINE_MAX_SOURCE_BYTES",
     )
+
+
+class _Http(urllib.request.HTTPHandler):
+    """Connects to addresses that were looked at."""
+
+    def __init__(self, roots: Roots) -> None:
+        super().__init__()
+        self._roots = roots
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        """As the base class, but for where it connects to."""
+        return self.do_open(_connection(http.client.HTTPConnection, req, self._roots, port=80), req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    """The same with TLS; certificates are checked against the name."""
+
+    def __init__(self, roots: Roots) -> None:
+        super().__init__()
+        self._roots = roots
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        """As the base class, but for where it connects to."""
+        return self.do_open(_connection(http.client.HTTPSConnection, req, self._roots, port=443), req)
+
+
+_C = TypeVar("_C", bound=http.client.HTTPConnection)
+
+
+def _connection(kind: type[_C], req: urllib.request.Request, roots: Roots, *, port: int) -> Any:
+    """What makes connections of that kind to the request's host at the addresses that were looked at, and no others.
+
+    Any: `do_open` takes whatever makes a connection, its stub says otherwise.
+    """
+    url = urlsplit(req.full_url)
+    if req.host != url.netloc:  # a proxy is asked, which looks names up by itself; what we can see, we refuse here
+        with contextlib.suppress(OSError):
+            addresses(url, roots, port=url.port or port)
+        return kind
+    try:
+        found = addresses(url, roots, port=url.port or port)
+    except OSError as error:
+        raise urllib.error.URLError(error) from error
+
+    def make(host: str, **options: Any) -> _C:  # Any: as above
+        connection = kind(host, **options)
+        connect_to: Any = connection  # Any: the hook of the standard library has no stub
+        connect_to._create_connection = partial(_first_of, found)  # noqa: SLF001
+        return connection
+
+    return make
+
+
+def _first_of(found: Sequence[str], named: tuple[str, int], *timing: Any) -> socket.socket:
+    """A connection to the first of these addresses that takes one. Any: handed through as it came."""
+    for address in found[:-1]:
+        with contextlib.suppress(OSError):
+            return socket.create_connection((address, named[1]), *timing)
+    return socket.create_connection((found[-1], named[1]), *timing)
 
 
 class _SameHost(urllib.request.HTTPRedirectHandler):
