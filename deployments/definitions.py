@@ -17,6 +17,7 @@ from prefect.workers.process import ProcessWorker
 
 from deployments.notifying import notify
 from deployments.schedules import ServiceSettings, scheduled
+from flows import LOGGERS
 from flows.calibrate import calibrate
 from flows.collect import collect
 from flows.document_job import document_job
@@ -27,7 +28,11 @@ from throughline import __version__
 
 _PROCESS = "process"
 # No secret: which of our loggers the UI shows beside a run.
-_ENVIRONMENT = {"PREFECT_LOGGING_EXTRA_LOGGERS": "throughline,flows,tasks,storage", "DO_NOT_TRACK": "1"}
+_ENVIRONMENT = {
+    "PREFECT_LOGGING_EXTRA_LOGGERS": ",".join(LOGGERS),
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+    "DO_NOT_TRACK": "1",
+}
 JOBS = "jobs"
 ROUNDS = "rounds"
 

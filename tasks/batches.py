@@ -268,6 +268,7 @@ async def _ingest_once(batch_id: BatchId, save: Save, *, is_last: bool) -> None:
     reach(Failpoint.INGEST_BEFORE_DONE)
     await saved(lambda tx: _ingested(tx, batch_id))
     reach(Failpoint.BATCH_INGESTED)
+    logger.info("batch ingested batch_id=%s answers=%d of %d", batch_id, len(ours & seen), len(ours))
 
 
 def _ingested(tx: Tx, batch_id: BatchId) -> None:

@@ -273,6 +273,15 @@ async def _record(chain: _Chain, call_id: CallId, link: Link, reply: Reply) -> N
 
     await saved(write)
     reach(Failpoint.LINK_AFTER_RECORD)
+    logger.info(
+        "link answered kind=%s units=%d of %d output_tokens=%d cost_usd=%s stop=%s",
+        link.kind,
+        len(fresh),
+        len(link.unit_ids),
+        reply.usage.output_tokens,
+        "unknown" if cost is None else f"{cost.usd:.4f}",
+        reply.stop_reason,
+    )
     if refused:
         chain.units = {unit_id: unit for unit_id, unit in chain.units.items() if unit_id not in link.unit_ids}
     chain.outline = chain.outline or settlement.outline

@@ -1,6 +1,7 @@
 """Check what an attempt wrote, and judge what becomes of it. Pure work, so it runs beside the event loop."""
 
 import asyncio
+import logging
 
 from storage import attempts, checks, jobs
 from storage.attempts import Attempt
@@ -18,6 +19,7 @@ from throughline.domain.job import AttemptId
 from throughline.domain.policy import Means, Thresholds, Verdict, judge
 from throughline.domain.source import Source
 
+logger = logging.getLogger(__name__)
 NOTHING_MORE = Means(repair=False, fall_back=False)
 
 
@@ -39,6 +41,14 @@ async def check_attempt(attempt_id: AttemptId, means: Means = NOTHING_MORE) -> V
         attempts.save_verdict(tx, attempt_id, verdict)
 
     await saved(write)
+    failed = [result.name for result in results if not result.passed]
+    logger.info(
+        "output checked units=%d citations=%d failed_checks=%s action=%s",
+        len(own),
+        len(quotes),
+        ",".join(failed) or "none",
+        verdict.action,
+    )
     return verdict
 
 

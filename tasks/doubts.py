@@ -152,3 +152,4 @@ async def adopt(batch_id: BatchId, remote_id: str) -> None:
         calls.mark_sent(tx, batch_id)
 
     await saved(write)
+    logger.info("batch submitted batch_id=%s remote_id=%s", batch_id, remote_id)

@@ -49,6 +49,14 @@ async def _carry_out(job_id: JobId, *, hold: bool) -> JobReport | None:
     try:
         await require_same_world(job_id)
         plan = await load_plan(job_id)
+        logger.info(
+            "job taken up job_id=%s path=%s units=%d expected_output_tokens=%d expected_usd=%.4f",
+            job_id,
+            "both" if plan.run_both else plan.chosen,
+            plan.size.units,
+            plan.size.expected_tokens,
+            plan.expected_usd,
+        )
         await publish_plan(job_id, plan)
         await start(job_id)
         reach(Failpoint.JOB_STARTED)
@@ -57,6 +65,7 @@ async def _carry_out(job_id: JobId, *, hold: bool) -> JobReport | None:
         if not ended:
             await put_aside(job_id)
             reach(Failpoint.PUT_ASIDE)
+            logger.info("job waits for its batch job_id=%s", job_id)
             return None
     except JobBusy:
         raise  # whoever took it over says how it ends
@@ -80,6 +89,7 @@ async def _carry_out(job_id: JobId, *, hold: bool) -> JobReport | None:
     reach(Failpoint.BEFORE_CONCLUDE)
     report = await conclude(job_id)
     reach(Failpoint.AFTER_CONCLUDE)
+    logger.info("job ended job_id=%s status=%s cost_usd=%.4f", job_id, report.status, report.cost_usd)
     await publish_result(report)
     return report
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from throughline.domain.source import Source
 from throughline.failpoints import Failpoint, reach
 from throughline.sources import SourceSet, read_sources
 
+logger = logging.getLogger(__name__)
 _LIMITS = {
     "budget_usd",
     "deadline_s",
@@ -65,6 +67,13 @@ async def register(request: Request) -> Job:
         )
         jobs.save_plan(tx, job.id, learning.affordable(tx, planned.plan), planned.outline, runtime.now())
     reach(Failpoint.JOB_REGISTERED)
+    logger.info(
+        "job registered job_id=%s kind=%s sources=%d left_out=%d",
+        job.id,
+        job.spec.kind,
+        len(found.sources),
+        len(left_out),
+    )
     return job
 
 

@@ -93,3 +93,10 @@ def test_figures_come_back_to_the_last_digit(usd: Decimal, hours: float, chance:
     single = replace(SINGLE, expected_usd=usd, worst_usd=usd / 3, hours=hours, truncation_chance=chance)
     plan = replace(PLAN, single_pass=single)
     assert from_json(json.loads(json.dumps(to_json(plan)))) == plan
+
+
+def test_what_is_to_run_is_what_is_expected_to_cost():
+    single = replace(PLAN, chosen=Path.SINGLE_PASS, single_pass=replace(SINGLE, expected_usd=Decimal("0.3")))
+    assert PLAN.expected_usd == Decimal("0.1")
+    assert single.expected_usd == Decimal("0.3")
+    assert replace(single, run_both=True).expected_usd == Decimal("0.4")

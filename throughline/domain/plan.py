@@ -101,6 +101,12 @@ class Plan:
     rates: Rates = ASSUMED
 
     @property
+    def expected_usd(self) -> Decimal:
+        """What the tokens of everything that is to run are expected to cost."""
+        chosen = self.single_pass if self.chosen is Path.SINGLE_PASS else self.chunked
+        return self.single_pass.expected_usd + self.chunked.expected_usd if self.run_both else chosen.expected_usd
+
+    @property
     def learned_until(self) -> datetime | None:
         """When the newest finished attempt that this plan rests on was known; None when it rests on none.
 
