@@ -1,7 +1,9 @@
 """Reading a job as a whole: what `show`, `list` and the progress display tell."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +13,8 @@ from storage import attempts as attempt_rows
 from storage import jobs as job_rows
 from storage.attempts import Attempt
 from storage.engine import Tx
-from storage.tables import calls, citations, units
-from throughline.domain.job import AttemptId, JobId
+from storage.tables import calls, citations, jobs, units
+from throughline.domain.job import AttemptId, JobId, JobStatus
 from throughline.domain.ledger import CallState
 from throughline.domain.pricing import Usage
 from throughline.domain.report import AttemptReport, CitationCounts, JobReport
@@ -54,6 +56,42 @@ def job(tx: Tx, job_id: JobId) -> JobReport:
         created_at=found.created_at,
         finished_at=found.finished_at,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A job in a list of those that stopped."""
+
+    id: JobId
+    title: str
+    status: JobStatus
+    reason: str | None
+
+
+def statuses(tx: Tx, *, simulated: bool, since: datetime) -> dict[str, int]:
+    """How many jobs begun since then stand where, the most frequent first."""
+    query = (
+        select(jobs.c.status, func.count())
+        .where(jobs.c.simulated == simulated, jobs.c.created_at >= since)
+        .group_by(jobs.c.status)
+        .order_by(func.count().desc(), jobs.c.status)
+    )
+    rows: list[Any] = list(tx.execute(query))  # Any: a row's columns are known to the query only
+    return {row[0]: row[1] for row in rows}
+
+
+def ended(tx: Tx, among: Sequence[JobStatus], *, simulated: bool, since: datetime, limit: int) -> list[Ended]:
+    """The newest jobs begun since then that stand in one of those ends."""
+    query = (
+        select(jobs.c.id, jobs.c.title, jobs.c.status, jobs.c.reason)
+        .where(jobs.c.simulated == simulated, jobs.c.created_at >= since, jobs.c.status.in_(among))
+        .order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
+        .limit(limit)
+    )
+    return [
+        Ended(id=JobId(row.id), title=row.title, status=JobStatus(row.status), reason=row.reason)
+        for row in tx.execute(query)
+    ]
 
 
 def progress(tx: Tx, job_id: JobId) -> Progress:

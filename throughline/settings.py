@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     model: str = DEFAULT_MODEL
     effort: Effort = Effort.MEDIUM
     daily_budget_usd: Decimal | None = Field(default=None, gt=0)
+    report_folder: str = ".throughline/reports"
     review_usd_per_hour: Decimal = Field(default=Decimal(60), ge=0)
     waiting_usd_per_hour: Decimal = Field(default=Decimal("0.25"), ge=0)
     risk_of_cut: float = Field(default=RISK_OF_CUT, gt=0, lt=1)

@@ -96,6 +96,15 @@ def price(usage: Usage, model: str, *, batch: bool, at: datetime, unlisted: Unli
     return Price(usd=usd, row=rates.row)
 
 
+BAND_STARTS = (100_000, 200_000)
+"""Prompts longer than one of these may have another price. Requests on the same side of all may be summed."""
+
+
+def price_alike(usage: Usage, model: str, *, prompt_tokens: int, batch: bool, day: date) -> Decimal:
+    """The cost in USD of the summed tokens of many requests of that day, all in the price band of one such prompt."""
+    return _rates(model, day, batch=batch).usd(usage, prompt_tokens)
+
+
 _Rate = Decimal | genai_prices.types.TieredPrices | None
 
 
@@ -110,9 +119,9 @@ class _Rates:
     cache_write_1h: _Rate
     row: str
 
-    def usd(self, usage: Usage) -> Decimal:
-        """The cost of one request."""
-        prompt = usage.prompt_tokens
+    def usd(self, usage: Usage, prompt_tokens: int | None = None) -> Decimal:
+        """The cost of one request, or of many with prompts of about that length."""
+        prompt = usage.prompt_tokens if prompt_tokens is None else prompt_tokens
         return (
             usage.input_tokens * _at(self.input, prompt)
             + usage.output_tokens * _at(self.output, prompt)
