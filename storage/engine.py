@@ -14,6 +14,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 from sqlalchemy import Connection, Engine, Table, create_engine, event
@@ -68,7 +69,20 @@ def parse_url(url: str) -> URL:
     driver = _DRIVERS.get(parsed.drivername, parsed.drivername)
     if driver not in _DRIVERS.values():
         raise BadInput(_unusable(url))
+    if _is_forgotten(parsed):
+        raise BadInput(
+            "THROUGHLINE_DATABASE_URL keeps the ledger in memory only, so paid answers would be lost. "
+            "Name a file: sqlite:///FILE."
+        )
     return parsed.set(drivername=driver)
+
+
+def _is_forgotten(url: URL) -> bool:
+    """Whether SQLite would keep the database in memory, or in a file that it deletes at the end."""
+    if url.get_backend_name() != "sqlite":
+        return False
+    file = unquote(url.database or "").removeprefix("file:")
+    return not file or file == ":memory:" or url.query.get("mode") == "memory" or url.query.get("vfs") == "memdb"
 
 
 def _unusable(url: str) -> str:
@@ -80,8 +94,8 @@ def _unusable(url: str) -> str:
 
 
 def _connect_sqlite(url: URL) -> Engine:
-    if url.database and url.database != ":memory:":
-        url = url.set(database=str(_with_folder(Path(url.database).expanduser())))
+    assert url.database, "`parse_url` lets no URL without a file through"
+    url = url.set(database=str(_with_folder(Path(url.database).expanduser())))
     engine = create_engine(url, json_serializer=_to_json, json_deserializer=_from_json)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

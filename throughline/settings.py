@@ -5,6 +5,7 @@ import re
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -76,6 +77,24 @@ class Settings(BaseSettings):
     api_longest_wait_s: float = Field(default=60.0, ge=0)
     unlisted_model: str = ""
 
+    @field_validator("api_key", mode="before")
+    @classmethod
+    def _is_header(cls, value: Any) -> Any:  # Any: a raw setting before validation
+        if isinstance(value, str):
+            value = value.strip()
+            if not (value.isascii() and value.isprintable()):
+                raise ValueError("it holds a line break or another character that no key has; copy the key anew")
+        return value or None
+
+    @field_validator("base_url", mode="before")
+    @classmethod
+    def _is_endpoint(cls, value: Any) -> Any:  # Any: a raw setting before validation
+        if isinstance(value, str):
+            value = value.strip()
+            if value and not _has_host(value):
+                raise ValueError("it is no address like https://api.anthropic.com")
+        return value or None
+
     @field_validator("review_url")
     @classmethod
     def _is_address(cls, value: str) -> str:
@@ -123,6 +142,16 @@ class Settings(BaseSettings):
         return model, prices
 
 
+def _has_host(address: str) -> bool:
+    """Whether it is an address that a request can be sent to."""
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        return False
+    return usable and address.isascii() and address.isprintable() and " " not in address
+
+
 def load(**overrides: Any) -> Settings:  # Any: whatever the fields take
     """The settings; `BadInput` names the variable that is wrong."""
     try:
@@ -131,4 +160,4 @@ def load(**overrides: Any) -> Settings:  # Any: whatever the fields take
         first = error.errors(include_url=False, include_input=False)[0]
         name = str(first["loc"][0])
         variable = name if name.isupper() else f"THROUGHLINE_{name.upper()}"
-        raise BadInput(f"{variable} is not usable: {first['msg']}.") from None
+        raise BadInput(f"{variable} is not usable: {first['msg'].removeprefix('Value error, ')}.") from None

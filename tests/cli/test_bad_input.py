@@ -72,6 +72,33 @@ CASES = {
     "empty key": Case(
         variables={"ANTHROPIC_API_KEY": ""}, says=("no API key", "ANTHROPIC_API_KEY", "--simulate", "Nothing was sent")
     ),
+    "blank key": Case(variables={"ANTHROPIC_API_KEY": " \t "}, says=("no API key", "ANTHROPIC_API_KEY")),
+    "key with a line break": Case(
+        variables={"ANTHROPIC_API_KEY": "sim-a\nb"}, says=("ANTHROPIC_API_KEY is not usable: it holds a line break",)
+    ),
+    "address without a scheme": Case(
+        variables={"ANTHROPIC_BASE_URL": "nonsense"},
+        says=("ANTHROPIC_BASE_URL is not usable: it is no address like https://api.anthropic.com.",),
+    ),
+    "address without a host": Case(
+        variables={"ANTHROPIC_BASE_URL": "http://"}, says=("ANTHROPIC_BASE_URL is not usable",)
+    ),
+    "address with a port that is no number": Case(
+        variables={"ANTHROPIC_BASE_URL": "http://127.0.0.1:x"}, says=("ANTHROPIC_BASE_URL is not usable",)
+    ),
+    **{
+        f"ledger in memory, {url}": Case(
+            variables={"THROUGHLINE_DATABASE_URL": url},
+            says=("THROUGHLINE_DATABASE_URL keeps the ledger in memory only", "Name a file: sqlite:///FILE."),
+        )
+        for url in (
+            "sqlite://",
+            "sqlite:///",
+            "sqlite:///:memory:",
+            "sqlite:///file::memory:?uri=true",
+            "sqlite:///file:x?mode=memory&uri=true",
+        )
+    },
     "database of another kind": Case(
         variables={"THROUGHLINE_DATABASE_URL": "mysql://host/db"}, says=("THROUGHLINE_DATABASE_URL", "postgresql://")
     ),
@@ -87,6 +114,14 @@ def test_a_bad_request_is_refused_before_anything_is_sent(with_key: Shell, simul
     assert_refused(ended, *case.says)
     assert with_key.job_rows() == 0
     assert simulator.requests() == []
+
+
+def test_spaces_around_a_key_and_an_address_are_not_sent(with_key: Shell, simulator: Simulator):
+    (with_key.folder / "notes.md").write_text(NOTES)
+    variables = {name: f" {with_key.variables[name]} " for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")}
+    ended = with_key.throughline("plan", "notes.md", "--kind", "summary", **variables)
+    assert ended.code == 0, ended.stderr
+    assert simulator.requests() != []
 
 
 def test_without_a_key_and_without_simulate_nothing_is_sent(shell: Shell):

@@ -291,7 +291,8 @@ class Claude:
 
 def connect(*, api_key: str, base_url: str | None, patience: Patience) -> Claude:
     """A connection with the SDK's own retries off: waiting is decided here, where the ledger knows of it."""
-    sdk = anthropic.AsyncAnthropic(api_key=api_key, base_url=base_url, max_retries=0, timeout=_TIMEOUT)
+    address = base_url or f"https://{OFFICIAL_HOST}"  # without one the SDK would read the environment itself
+    sdk = anthropic.AsyncAnthropic(api_key=api_key, base_url=address, max_retries=0, timeout=_TIMEOUT)
     return Claude(sdk, patience)
 
 
