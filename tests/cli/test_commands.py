@@ -248,3 +248,12 @@ def test_the_version_and_the_help_are_printed(shell: Shell):
     for option in ("--kind", "--path", "--budget-usd", "--deadline", "--review", "--simulate", "--json", "--again"):
         assert option in usage
     assert not (Path(shell.folder) / ".throughline").exists()
+
+
+def test_plan_exact_has_the_prompt_counted_by_the_api(with_key: Shell, simulator: Simulator):
+    book(with_key.folder, 3)
+    ended = with_key.throughline("plan", "book.md", "--kind", "summary", "--exact", "--json")
+    assert ended.code == 0, ended.stderr
+    assert ended.object["plan"]["corpus"]["counted_by"] == "count_tokens"
+    assert len(simulator.requests("POST", "/v1/messages/count_tokens")) == 1
+    assert float(simulator.bill()["total_usd"]) == 0

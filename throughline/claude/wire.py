@@ -35,7 +35,8 @@ def _content(ask: Ask, cache_ttl: str) -> Iterable[dict[str, Any]]:
         if ask.cache_documents and position == len(ask.documents):
             block["cache_control"] = {"type": "ephemeral", "ttl": cache_ttl}
         yield block
-    yield {"type": "text", "text": ask.instruction}
+    if ask.instruction:  # the API refuses an empty block
+        yield {"type": "text", "text": ask.instruction}
 
 
 def _document(document: Document) -> dict[str, Any]:
