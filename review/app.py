@@ -7,13 +7,15 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from review import calibration, deciding, pages, signing_in
 from review.access import Access
-from review.web import Site, Wake, missing, refused
+from review.web import Site, Wake, message, missing, refused
 
 _HERE = Path(__file__).parent
 # Nothing is fetched from elsewhere, nothing runs but our own file, and nobody frames these pages but they themselves:
@@ -60,10 +62,17 @@ def create_app(access: Access, *, reviewer: str, simulate: bool = False, wake: W
     app = Starlette(
         routes=routes,
         middleware=[Middleware(_Guarded), Middleware(_Within, context=copy_context())],
-        exception_handlers={LookupError: missing, 404: missing, 403: refused},
+        exception_handlers={LookupError: missing, 404: missing, 403: refused, Exception: _broken},
     )
     app.state.site = site
     return app
+
+
+def _broken(request: Request, _error: Exception) -> Response:
+    """The page for a mistake of ours, which goes into the log. It is sent outside of what guards other answers."""
+    response = message(request, 500, "This did not work", "The reason is in the log of throughline review.")
+    response.headers.update(_HEADERS | {"cache-control": "no-store"})
+    return response
 
 
 class _Guarded:

@@ -28,6 +28,7 @@ from throughline.domain.report import JobReport
 from throughline.domain.source import Source
 
 _LISTED = 100
+_MOST_SOURCES = 1_000_000  # positions beyond are nobody's, and beyond 64 bits no database's
 
 
 async def _inbox(request: Request, _session: Session) -> Response:
@@ -170,7 +171,7 @@ async def _citation(request: Request, session: Session) -> Response:
         checked = reading.citation(tx, attempt, asked.get("unit", ""), count)
         opened = checked.source if checked.start is not None else checked.found_in or checked.source
         try:
-            position, source = reading.source(tx, job_id, lambda _, name: name == opened)
+            position, source = reading.source(tx, job_id, name=opened)
         except LookupError:  # the output names a source that the job does not have
             return view.report, checked, None, None
         return view.report, checked, position, source
@@ -213,9 +214,11 @@ def _place(checked: CheckedCitation, source: Source | None) -> tuple[int | None,
 async def _source(request: Request, _session: Session) -> Response:
     """A source of the job, from any place on."""
     job_id, wanted = job_id_of(request), request.path_params["position"]
+    if wanted > _MOST_SOURCES:
+        raise LookupError(wanted)
     at = number(request.query_params.get("at")) or 0
     report, (position, source) = await read(
-        lambda tx: (reading.view(tx, job_id).report, reading.source(tx, job_id, lambda place, _: place == wanted))
+        lambda tx: (reading.view(tx, job_id).report, reading.source(tx, job_id, position=wanted))
     )
     return page(
         request,

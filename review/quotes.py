@@ -30,10 +30,21 @@ def of_output(tx: Tx, attempt: Attempt) -> Quoted:
     return Quoted(by_unit=found)
 
 
-def _own(tx: Tx, attempt: Attempt) -> dict[str, tuple[CheckedCitation, ...]]:
+def of_unit(tx: Tx, attempt: Attempt, unit_id: str) -> tuple[CheckedCitation, ...]:
+    """The quotes of one unit, as `of_output` has them, without reading those of all others."""
+    for each in reversed(_lineage(tx, attempt)):
+        found = _own(tx, each, unit_id).get(unit_id, ())
+        if found or unit_id in each.rewrites:
+            return found
+    return ()
+
+
+def _own(tx: Tx, attempt: Attempt, unit_id: str | None = None) -> dict[str, tuple[CheckedCitation, ...]]:
     by_unit: dict[str, list[CheckedCitation]] = defaultdict(list)
-    rows = tx.execute(citations.select().where(citations.c.attempt_id == attempt.id).order_by(citations.c.id))
-    for row in rows:
+    wanted = citations.c.attempt_id == attempt.id
+    if unit_id is not None:
+        wanted &= citations.c.unit_id == unit_id
+    for row in tx.execute(citations.select().where(wanted).order_by(citations.c.id)):
         checked = CheckedCitation(
             source=row.source,
             quote=row.quote,

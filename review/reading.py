@@ -1,7 +1,7 @@
 """What the pages show of a job, read from the ledger in one view each."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -157,18 +157,18 @@ def flags(stored: Sequence[CheckRow], unit_ids: set[str]) -> dict[str, tuple[Fla
 
 def citation(tx: Tx, attempt: Attempt, unit_id: str, number: int) -> CheckedCitation:
     """That citation of that unit, as it was checked; `LookupError` if there is none."""
-    found = quotes.of_output(tx, attempt).of(unit_id)
+    found = quotes.of_unit(tx, attempt, unit_id)
     if not 0 <= number < len(found):
         raise LookupError(f"{attempt.id} {unit_id} {number}")
     return found[number]
 
 
-def source(tx: Tx, job_id: JobId, fits: Callable[[int, str], bool]) -> tuple[int, Source]:
-    """The first source whose position and name fit; `LookupError` if none does."""
-    for position, document in enumerate(jobs.documents(tx, job_id)):
-        if fits(position, document.name):
-            return position, document
-    raise LookupError(job_id)
+def source(tx: Tx, job_id: JobId, *, position: int | None = None, name: str | None = None) -> tuple[int, Source]:
+    """The source of that position, or the first of that name; `LookupError` if there is none."""
+    found = jobs.document(tx, job_id, position=position, name=name)
+    if found is None:
+        raise LookupError(job_id)
+    return found
 
 
 def age_words(since: datetime, now: datetime) -> str:

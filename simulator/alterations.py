@@ -34,6 +34,8 @@ def alter_tree(tree: Any, fault: Fault) -> Any:
             for node in _objects(tree):
                 if "confidence" in node:
                     node["confidence"] = fault.args.get("value", 0.1)
+        case "drift":
+            _drift(_units_of(tree), fault)
         case "empty_units" | "drop_units" | "repeat_units" | "early_end":
             _alter_units(tree, fault)
         case _:
@@ -86,6 +88,13 @@ def _alter_units(tree: Any, fault: Fault) -> None:
                 unit.update({key: _emptied(value) for key, value in unit.items() if key not in _KEPT})
         case _:
             _repeat(units)
+
+
+def _drift(units: list[Any], fault: Fault) -> None:
+    """The last units are worse than the first: a share of their quotes is invented, and they are less sure."""
+    for unit in units[int(len(units) * (1 - float(fault.args.get("late", 0.3)))) :]:
+        _rewrite_quotes(unit, float(fault.args.get("share", 1.0)), _invented)
+        unit["confidence"] = fault.args.get("value", 0.6)
 
 
 _KEPT = frozenset({"unit_id", "id", "heading", "confidence"})

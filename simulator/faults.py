@@ -39,6 +39,7 @@ _ITEM_FAULTS = frozenset(
         "alter_quotes",
         "invent_quotes",
         "low_confidence",
+        "drift",
         "empty_units",
         "drop_units",
         "repeat_units",

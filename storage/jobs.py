@@ -152,6 +152,26 @@ def documents(tx: Tx, job_id: JobId) -> tuple[Source, ...]:
     return tuple(Source(name=row.name, format=Format(row.format), text=row.text) for row in rows)
 
 
+def document(
+    tx: Tx, job_id: JobId, *, position: int | None = None, name: str | None = None
+) -> tuple[int, Source] | None:
+    """One source with its position, by either: the others, which may be many megabytes, are not read."""
+    wanted = job_sources.c.job_id == job_id
+    if position is not None:
+        wanted &= job_sources.c.position == position
+    if name is not None:
+        wanted &= job_sources.c.name == name
+    query = (
+        select(job_sources.c.position, job_sources.c.name, job_sources.c.format, sources.c.text)
+        .join(sources, sources.c.sha256 == job_sources.c.sha256)
+        .where(wanted)
+        .order_by(job_sources.c.position)
+        .limit(1)
+    )
+    row = tx.execute(query).one_or_none()
+    return None if row is None else (row.position, Source(name=row.name, format=Format(row.format), text=row.text))
+
+
 def document_names(tx: Tx, job_id: JobId) -> tuple[str, ...]:
     """The names of the job's sources, without their text."""
     query = select(job_sources.c.name).where(job_sources.c.job_id == job_id).order_by(job_sources.c.position)

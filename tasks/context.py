@@ -77,10 +77,12 @@ class JobContext:
         token_usd = (self.worst_usd(ask, batch=batch) - prompt_usd) / ask.max_tokens
         affordable = int((remaining_usd - prompt_usd) / token_usd) if token_usd else 0
         spec = self.job.spec
-        if affordable < tokens_per_unit(spec.kind, spec.depth, self.model):
+        least_tokens = tokens_per_unit(spec.kind, spec.depth, self.model)
+        if affordable < least_tokens:
             raise BudgetExceeded(
-                f"${remaining_usd:.4f} of the budget is left, and the next call needs more than that. "
-                "What is written is kept; raise the budget and run the same command to go on."
+                f"${remaining_usd:.4f} of the budget is left, and the next call needs at least "
+                f"${prompt_usd + token_usd * least_tokens:.4f}. What is written is kept: raise the budget and "
+                "run the same command to go on, or leave it at that."
             )
         return replace(ask, max_tokens=affordable)
 

@@ -1,13 +1,14 @@
 """Faults in what the model writes end in the verdict that the policy names, and a person's word ends the job."""
 
 import asyncio
+import re
 from decimal import Decimal
 from pathlib import Path as FilePath
 from typing import Any
 
 import pytest
 
-from storage import reviews
+from storage import checks, reviews
 from storage.engine import reading, transaction
 from storage.reviews import Review
 from tasks.collecting import collect_once
@@ -15,7 +16,7 @@ from tasks.deciding import decide
 from tasks.flow_runs import NoFlowRuns
 from tasks.registration import Request
 from tests.faults.support import BATCH_ITEM, CALL, Service, attempt, book, summary
-from throughline.domain.job import AttemptStatus, JobId, JobStatus, Path, PathChoice, ReviewMode, Role
+from throughline.domain.job import AttemptId, AttemptStatus, JobId, JobStatus, Path, PathChoice, ReviewMode, Role
 from throughline.domain.policy import Action
 from throughline.domain.report import JobReport
 from throughline.domain.review import Choice, Decision, OnExpiry, Origin
@@ -88,6 +89,77 @@ async def test_an_output_that_the_model_does_not_trust_goes_to_a_person(service:
     assert report.status is JobStatus.ESCALATED
     assert report.reason is not None
     assert report.reason.startswith("The model itself trusts 12 units below 0.5")
+
+
+async def test_a_single_pass_whose_end_drifts_into_false_quotes_is_written_anew_and_the_drift_is_shown(
+    service: Service, tmp_path: FilePath
+):
+    service.simulator.faults("item", "drift", match=BATCH_ITEM, late=0.4)
+    report = await run(service, tmp_path, PathChoice.SINGLE_PASS, chapters=24)
+    assert (report.status, action(report, Role.PRIMARY)) == (JobStatus.DONE, Action.FALL_BACK)
+    found = await drift_of(service, attempt(report, Role.PRIMARY).id)
+    assert any("verified quotes falls" in each for each in found)
+    assert any("Confidence falls" in each for each in found)
+
+
+async def test_a_drift_into_doubt_below_the_threshold_goes_to_a_person(service: Service, tmp_path: FilePath):
+    service.simulator.faults("item", "drift", match=BATCH_ITEM, share=0.0, value=0.3)
+    report = await run(service, tmp_path, PathChoice.SINGLE_PASS, chapters=24)
+    assert (report.status, action(report, Role.PRIMARY)) == (JobStatus.ESCALATED, Action.ESCALATE)
+    assert report.reason is not None
+    assert report.reason.startswith("The model itself trusts 8 units below 0.5")
+
+
+async def test_a_drift_that_stays_above_the_threshold_is_published_with_its_warning(
+    service: Service, tmp_path: FilePath
+):
+    service.simulator.faults("item", "drift", match=BATCH_ITEM, share=0.0, value=0.6)
+    report = await run(service, tmp_path, PathChoice.SINGLE_PASS, chapters=24)
+    assert (report.status, action(report, Role.PRIMARY)) == (JobStatus.DONE, Action.PUBLISH)
+    assert any("Confidence falls" in each for each in await drift_of(service, attempt(report, Role.PRIMARY).id))
+
+
+async def test_a_refused_single_pass_falls_back_to_the_chain(service: Service, tmp_path: FilePath):
+    service.simulator.faults("item", "refusal", match=BATCH_ITEM)
+    report = await run(service, tmp_path, PathChoice.SINGLE_PASS)
+    assert report.status is JobStatus.DONE
+    assert attempt(report, Role.PRIMARY).status is AttemptStatus.FAILED
+    assert report.published_attempt_id == attempt(report, Role.FALLBACK).id
+
+
+async def test_a_refusal_on_both_paths_goes_to_a_person_who_is_told_why_what_going_on_costs_and_the_choices(
+    service: Service, tmp_path: FilePath
+):
+    service.simulator.faults("item", "refusal", times=-1, category="cyber")
+    report = await run(service, tmp_path, PathChoice.SINGLE_PASS)
+    assert report.status is JobStatus.ESCALATED
+    assert report.reason is not None
+    assert "refused (cyber)" in report.reason
+    assert re.search(r"Reject it, or run it again \(single pass about \$\d+\.\d\d, chunked about \$", report.reason)
+
+
+async def test_empty_units_are_written_by_the_chain(service: Service, tmp_path: FilePath):
+    service.simulator.faults("item", "empty_units", match=BATCH_ITEM, count=2)
+    report = await run(service, tmp_path, PathChoice.SINGLE_PASS)
+    assert (report.status, action(report, Role.PRIMARY)) == (JobStatus.DONE, Action.ESCALATE)
+    assert attempt(report, Role.FALLBACK).units == 2
+    assert action(report, Role.FALLBACK) is Action.PUBLISH
+
+
+async def test_units_that_stay_empty_go_to_a_person(service: Service, tmp_path: FilePath):
+    service.simulator.faults("item", "empty_units", times=-1, count=1)
+    report = await run(service, tmp_path, PathChoice.CHUNKED, chapters=4)
+    assert (report.status, action(report, Role.PRIMARY)) == (JobStatus.ESCALATED, Action.ESCALATE)
+    assert report.reason is not None
+    assert report.reason.startswith("No complete output.")
+
+
+async def drift_of(service: Service, attempt_id: AttemptId) -> list[str]:
+    """What the drift check found in that attempt's output."""
+    async with service.opened() as rt:
+        with reading(rt.engine) as tx:
+            (row,) = [row for row in checks.of_attempt(tx, attempt_id) if row.name == "drift"]
+    return [finding["what"] for finding in row.evidence["findings"]]
 
 
 async def test_an_output_that_is_only_compared_is_not_repaired(service: Service, tmp_path: FilePath):

@@ -11,6 +11,7 @@ import httpx
 
 from review.access import Access
 from review.app import create_app
+from review.web import Wake
 from storage import attempts, reviews
 from storage.engine import reading, transaction
 from storage.reviews import Review
@@ -58,11 +59,15 @@ class Visitor:
 
 
 @asynccontextmanager
-async def visiting(service: Service, *, logged_in: bool = True, **settings: Any) -> AsyncGenerator[Visitor]:
+async def visiting(
+    service: Service, *, logged_in: bool = True, wake: Wake | None = None, **settings: Any
+) -> AsyncGenerator[Visitor]:
     """The pages over the service's ledger."""
     async with service.opened(**settings):
         access = Access(TOKEN)
-        transport = httpx.ASGITransport(app=create_app(access, reviewer="owner"), client=("127.0.0.1", 50_000))
+        transport = httpx.ASGITransport(
+            app=create_app(access, reviewer="owner", wake=wake), client=("127.0.0.1", 50_000)
+        )
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8420", timeout=60) as http:
             visitor = Visitor(http=http, access=access)
             if logged_in:

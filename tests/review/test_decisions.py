@@ -1,6 +1,7 @@
 """A decision on the page ends the wait, once; and the seconds of reading are counted once."""
 
 import time
+from decimal import Decimal
 from pathlib import Path as FilePath
 
 import pytest
@@ -43,6 +44,28 @@ async def test_a_rerun_queues_a_new_job_by_the_named_path(service: Service, tmp_
     again = next(job for job in await service.jobs() if job.id != report.id)
     assert f'href="/jobs/{again.id}"' in response.text
     assert (again.spec.path, again.status) == (PathChoice.SINGLE_PASS, JobStatus.QUEUED)
+
+
+async def test_a_rerun_takes_a_budget_and_a_wish_to_the_writer(service: Service, tmp_path: FilePath):
+    report = await waiting_job(service, tmp_path)
+    async with visiting(service) as visitor:
+        await visitor.decide(report.id, "rerun", path="chunked", budget_usd="$2.50", note="Name every ship.")
+    again = next(job for job in await service.jobs() if job.id != report.id)
+    assert (again.spec.budget_usd, again.spec.instructions) == (Decimal("2.50"), "Name every ship.")
+
+
+async def test_whoever_waits_for_the_decision_is_woken(service: Service, tmp_path: FilePath):
+    report = await waiting_job(service, tmp_path)
+    woken: list[JobId] = []
+
+    async def wake(job_id: JobId) -> bool:
+        woken.append(job_id)
+        return True
+
+    async with visiting(service, wake=wake) as visitor:
+        await visitor.decide(report.id, "approve")
+        await visitor.decide(report.id, "reject")
+    assert woken == [report.id]
 
 
 async def test_a_second_decision_is_refused_kindly_and_changes_nothing(service: Service, tmp_path: FilePath):

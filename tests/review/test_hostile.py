@@ -6,16 +6,22 @@ from html.parser import HTMLParser
 from pathlib import Path as FilePath
 from typing import Any
 
+import httpx
+import pytest
+
+from review.app import create_app
 from review.excerpt import around, word_difference
 from review.prose import html
 from storage import checks
 from storage.engine import transaction
+from storage.tables import units
 from tasks import runtime
 from tests.faults.support import Service
 from tests.review.support import visiting, waiting_job, write_unit
 from throughline.domain.checks.result import conclude as conclude_check
 from throughline.domain.checks.result import error, evidence
 from throughline.domain.citations import CheckedCitation, CitationStatus
+from throughline.domain.job import JobStatus
 from throughline.domain.source import Format, Source
 
 SCRIPT = "<script>alert(1)</script>"
@@ -83,6 +89,60 @@ async def test_a_reviewers_name_is_text_too(service: Service):
 async def test_a_search_for_a_page_does_not_come_back_as_code(service: Service):
     async with visiting(service, logged_in=False) as visitor:
         assert_harmless(await visitor.text(f"/login?next=/{ATTRIBUTE}"))
+
+
+TRICKS = (
+    "/static/../app.py",
+    "/static/..%2fapp.py",
+    "/static/%2e%2e/app.py",
+    "/static//etc/passwd",
+    "/static/..%5capp.py",
+    "/static/",
+    "/%00",
+    "/%ff",
+    "/jobs/../../etc/passwd",
+    "{job}/source/-1",
+    "{job}/source/2147483648",
+    "{job}/source/99999999999999999999999",
+    "{job}/citation?attempt={attempt}&unit=%00&n=0",
+    "{job}/citation?attempt={attempt}&unit=u001&n=-1",
+    "{job}/citation?attempt={attempt}&unit=u001&n=9999999999",
+    "{job}/citation?attempt=%00&unit=u001&n=0",
+    "{job}/citation?side=a&unit=u001&n=0",
+    "{job}?attempt=..%2f..%2fx",
+)
+
+
+async def test_tricks_in_addresses_find_nothing(service: Service, tmp_path: FilePath):
+    report = await waiting_job(service, tmp_path)
+    async with visiting(service) as visitor:
+        for trick in TRICKS:
+            response = await visitor.get(trick.format(job=f"/jobs/{report.id}", attempt=report.attempts[0].id))
+            assert response.status_code in (404, 405), trick
+            assert "default-src 'none'" in response.headers["content-security-policy"], trick
+
+
+@pytest.mark.parametrize("budget", ["1e9", "-1", "0", "0.00", "1,5", "\u0661", "nan", "99999999"])
+async def test_a_budget_that_is_no_amount_decides_nothing(service: Service, tmp_path: FilePath, budget: str):
+    report = await waiting_job(service, tmp_path)
+    async with visiting(service) as visitor:
+        assert (await visitor.decide(report.id, "rerun", budget_usd=budget)).status_code == 403
+    assert (await service.job()).status is JobStatus.ESCALATED
+
+
+async def test_a_mistake_of_ours_is_a_page_under_the_same_policy(service: Service, tmp_path: FilePath):
+    report = await waiting_job(service, tmp_path)
+    async with visiting(service) as visitor:
+        with transaction(runtime.current().engine) as tx:
+            tx.execute(units.update().values(content={"no": "unit"}))
+        app = create_app(visitor.access, reviewer="owner")
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        jar, root = visitor.http.cookies, visitor.http.base_url
+        async with httpx.AsyncClient(transport=transport, base_url=root, cookies=jar) as http:
+            response = await http.get(f"/jobs/{report.id}")
+    assert response.status_code == 500
+    assert "This did not work" in response.text
+    assert "default-src 'none'" in response.headers["content-security-policy"]
 
 
 async def test_ten_thousand_citations_in_one_unit_are_shown(service: Service, tmp_path: FilePath):

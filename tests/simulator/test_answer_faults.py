@@ -64,6 +64,14 @@ async def test_repeated_units_say_what_was_said(client: AsyncAnthropic, simulato
     assert units[0]["body"] != units[2]["body"]
 
 
+async def test_a_drift_strikes_the_last_units_only(client: AsyncAnthropic, simulator: Simulator):
+    before = await _units(client, simulator, "low_confidence", value=0.9)
+    units = await _units(client, simulator, "drift", late=0.5, value=0.6)
+    assert [unit["confidence"] == 0.6 for unit in units] == [False, False, True, True]
+    same = [unit["citations"] == other["citations"] for unit, other in zip(units, before, strict=True)]
+    assert same == [True, True, False, False]
+
+
 async def test_low_confidence_is_said_of_every_unit(client: AsyncAnthropic, simulator: Simulator):
     units = await _units(client, simulator, "low_confidence", value=0.2)
     assert {unit["confidence"] for unit in units} == {0.2}
