@@ -1,5 +1,6 @@
 """The schema's version: migrations agree with the tables in code, and a start refuses what it does not know."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -94,13 +95,58 @@ def test_programs_that_start_at_once_agree_on_a_new_sqlite_file(tmp_path: Path):
         engine.dispose()
 
 
-@pytest.mark.parametrize("version", ["0000", "9999"], ids=["older", "newer"])
-def test_a_ledger_of_another_version_is_refused_with_the_way_out(empty: Engine, version: str):
-    schema.upgrade(empty)
-    with transaction(empty) as tx:
+def at_version(engine: Engine, version: str) -> None:
+    """Make the ledger say that it is at that version."""
+    schema.upgrade(engine)
+    with transaction(engine) as tx:
         tx.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
-    with pytest.raises(BadInput, match=f"is at version {version}.*throughline db upgrade"):
+
+
+def test_an_older_ledger_is_refused_with_the_way_out(empty: Engine):
+    at_version(empty, "0001")
+    with pytest.raises(BadInput, match=r"is at version 0001.*throughline db upgrade"):
         schema.require_current(empty)
+
+
+STEPS = pytest.mark.parametrize("step", [schema.require_current, schema.upgrade], ids=["start", "upgrade"])
+
+
+@STEPS
+def test_a_ledger_of_a_newer_program_asks_for_that_program(empty: Engine, step: Callable[[Engine], None]):
+    at_version(empty, "9999")
+    with pytest.raises(BadInput, match=r"newer Throughline \(version 9999, .*Update this program"):
+        step(empty)
+
+
+@STEPS
+def test_a_database_with_another_programs_tables_is_left_alone(empty: Engine, step: Callable[[Engine], None]):
+    with transaction(empty) as tx:
+        tx.execute(text("CREATE TABLE customers (id INTEGER PRIMARY KEY)"))
+    with pytest.raises(BadInput, match=r"another program \(customers\).*THROUGHLINE_DATABASE_URL"):
+        step(empty)
+    assert tables(empty) == {"customers"}
+
+
+@STEPS
+@pytest.mark.parametrize("versions", [["8ec8fc0bdb3f"], ["1a", "2b"]], ids=["one", "two heads"])
+def test_a_database_that_another_program_migrates_is_left_alone(
+    empty: Engine, step: Callable[[Engine], None], versions: list[str]
+):
+    with transaction(empty) as tx:
+        tx.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        for version in versions:
+            tx.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": version})
+    with pytest.raises(
+        BadInput, match=rf"version {', '.join(versions)}, which no Throughline has.*Nothing was changed"
+    ):
+        step(empty)
+    assert tables(empty) == set()
+
+
+def test_an_upgrade_from_a_version_that_never_was_is_refused(empty: Engine):
+    at_version(empty, "0000")
+    with pytest.raises(BadInput, match=r"version 0000, which no Throughline has"):
+        schema.upgrade(empty)
 
 
 def test_an_empty_postgresql_database_is_refused_with_the_way_out(empty_server: Engine):
