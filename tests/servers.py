@@ -83,7 +83,7 @@ class Postgres:
     """A running PostgreSQL server that hands out databases."""
 
     def __init__(self, sockets: Path) -> None:
-        self._sockets = sockets
+        self.sockets = sockets
         self._numbers = itertools.count(1)
 
     @contextlib.contextmanager
@@ -105,7 +105,7 @@ class Postgres:
         self._do(name, "; ".join(f"DELETE FROM {table}" for table in tables))
 
     def _url(self, database: str) -> str:
-        return f"postgresql://postgres@/{database}?host={self._sockets}"
+        return f"postgresql://postgres@/{database}?host={self.sockets}"
 
     def _do(self, database: str, statements: str) -> None:
         with psycopg.connect(self._url(database), autocommit=True) as connection:
