@@ -87,7 +87,7 @@ def said(found: Sequence[int]) -> str:
 
 
 def end_of_single_pass(points: Sequence[Point]) -> int:
-    """The smallest of these outputs whose upper bound one answer cannot hold."""
+    """The smallest of these outputs that one answer cannot hold more often than not."""
     return next(point.tokens for point in points if not point.fits)
 
 
@@ -137,7 +137,7 @@ def _end_line(tokens: int) -> str:
     return (
         f"<path d='M{x} {TOP}V{HEIGHT - BOTTOM}' stroke='#888' stroke-dasharray='2 3'/>\n"
         f"<text x='{x - 5}' y='{HEIGHT - BOTTOM - 8}' text-anchor='end' fill='#555'>"
-        f"from {tokens:,} the bound exceeds 300K: chain only</text>"
+        f"from {tokens:,} a cut is likelier than not: chain only</text>"
     )
 
 

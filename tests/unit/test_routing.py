@@ -28,7 +28,7 @@ from throughline.domain.models import MODELS, find, unlisted
 from throughline.domain.plan import Corpus, Endpoint, PathEstimate, Plan, from_json, to_json
 from throughline.domain.pricing import UnlistedPrice
 from throughline.domain.prompts import PROMPT_VERSION
-from throughline.domain.routing import make_plan
+from throughline.domain.routing import make_plan, without_exploration
 from throughline.domain.sizing import thinking_share
 from throughline.domain.tokens import TokenCount
 from throughline.errors import BadInput, BudgetExceeded
@@ -574,6 +574,17 @@ def test_a_drawn_job_runs_both_paths_and_says_why():
     )
     assert plan.exploration_usd == plan.chunked.worst_usd
     assert from_json(json.loads(json.dumps(to_json(plan)))) == plan
+
+
+def test_a_second_path_that_the_day_cannot_pay_any_more_is_taken_off_the_plan():
+    """Everything else stays as it was decided."""
+    of = replace(case(**LARGE), identity="this job")
+    drawn = make_plan(replace(of, recent=ALWAYS))
+    alone = without_exploration(drawn, Decimal(3))
+    assert (alone.run_both, alone.exploration_usd) == (False, 0)
+    assert alone.exploration is not None
+    assert alone.exploration.reason == f"${drawn.exploration_usd:.4f} more would exceed the day's $3 for exploration"
+    assert replace(alone, exploration=None) == make_plan(of)
 
 
 @pytest.mark.parametrize(

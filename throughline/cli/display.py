@@ -38,7 +38,7 @@ def plan(found: Plan) -> None:
     for name, value in _PLAN_ROWS:
         table.add_row(name, *(value(estimate) for estimate in pair))
     _console.print(table)
-    say(f"Rates: {found.rates.sentence}.")
+    say(f"{found.rates.sentence}.")
     say(f"Chosen: {'both paths' if found.run_both else found.chosen}. {'. '.join(found.reasons)}.")
 
 

@@ -22,7 +22,10 @@ def job(*paths: PathOutcome, **changed: Any) -> JobOutcome:
 
 def test_without_jobs_every_rate_is_the_assumption():
     assert rates([]) == ASSUMED
-    assert "x1.00 single_pass (assumed)" in ASSUMED.sentence
+    assert ASSUMED.sentence == (
+        "Assumed: hours of single_pass, hours of chunked, repairs of single_pass, repairs of chunked, "
+        "minutes of reading, share that is read"
+    )
 
 
 @pytest.mark.parametrize(("jobs", "expected"), [(1, 7 / 6), (5, 1.5), (95, 1.95)])
@@ -71,6 +74,11 @@ def test_how_often_a_person_must_read_is_learned_where_that_was_left_open():
 
 
 def test_the_sentence_says_how_many_jobs_stand_behind_each_rate():
-    told = rates([job(path(), minutes=20.0, asked=True)]).sentence
-    assert "hours x1.17 single_pass (1 job), x1.00 chunked (assumed)" in told
-    assert "reading time x1.17 (1 job); 25% read where review is auto (1 job)" in told
+    found = rates([job(path(), minutes=20.0, asked=True)])
+    assert found.sentence == (
+        "Learned: hours of single_pass x1.17 (1 job), repairs of single_pass 0.0% of its tokens (1 job), "
+        "minutes of reading x1.17 (1 job), share that is read 25% (1 job). "
+        "Assumed: hours of chunked, repairs of chunked"
+    )
+    both = rates([job(path(), path(Path.CHUNKED), minutes=20.0, asked=True)] * 2)
+    assert "Assumed" not in both.sentence

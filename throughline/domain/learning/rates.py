@@ -53,15 +53,19 @@ class Rates:
 
     @property
     def sentence(self) -> str:
-        """Every rate with where it comes from."""
-        return (
-            f"hours x{self.single_hours.value:.2f} single_pass ({self.single_hours.basis}), "
-            f"x{self.chunked_hours.value:.2f} chunked ({self.chunked_hours.basis}); "
-            f"repairs {self.single_repairs.value:.1%} single_pass ({self.single_repairs.basis}), "
-            f"{self.chunked_repairs.value:.1%} chunked ({self.chunked_repairs.basis}); "
-            f"reading time x{self.reading.value:.2f} ({self.reading.basis}); "
-            f"{self.reviewed.value:.0%} read where review is auto ({self.reviewed.basis})"
+        """What is learned, each rate with its value and the jobs behind it, and what is assumed."""
+        named = (
+            ("hours of single_pass", self.single_hours, f"x{self.single_hours.value:.2f}"),
+            ("hours of chunked", self.chunked_hours, f"x{self.chunked_hours.value:.2f}"),
+            ("repairs of single_pass", self.single_repairs, f"{self.single_repairs.value:.1%} of its tokens"),
+            ("repairs of chunked", self.chunked_repairs, f"{self.chunked_repairs.value:.1%} of its tokens"),
+            ("minutes of reading", self.reading, f"x{self.reading.value:.2f}"),
+            ("share that is read", self.reviewed, f"{self.reviewed.value:.0%}"),
         )
+        learned = [f"{name} {told} ({rate.basis})" for name, rate, told in named if rate.jobs]
+        assumed = [name for name, rate, _ in named if not rate.jobs]
+        known = [f"Learned: {', '.join(learned)}"] if learned else []
+        return ". ".join(known + ([f"Assumed: {', '.join(assumed)}"] if assumed else []))
 
 
 ASSUMED = Rates()
