@@ -176,6 +176,7 @@ class Stack:
                 "THROUGHLINE_COLLECT_SCHEDULE": "off",
                 "THROUGHLINE_SWEEP_SCHEDULE": "off",
                 "THROUGHLINE_REPORT_SCHEDULE": "off",
+                "THROUGHLINE_CALIBRATE_SCHEDULE": "off",
                 "THROUGHLINE_BATCH_SETTLE_S": "0.5",
                 "THROUGHLINE_API_FIRST_WAIT_S": "0.05",
                 "THROUGHLINE_LEASE_S": "8",
