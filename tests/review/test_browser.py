@@ -14,12 +14,13 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from tests.faults.support import Service, book, summary
+from tasks.deciding import decide
+from tests.faults.support import Service
 from tests.review.browser import Browser, browsing, installed
 from tests.review.support import review_of, visiting, waiting_job
 from tests.servers import ROOT
 from throughline.domain.job import JobStatus, PathChoice
-from throughline.domain.review import Origin
+from throughline.domain.review import Choice, Decision, Origin
 
 pytestmark = [
     pytest.mark.e2e,
@@ -53,13 +54,19 @@ def browser(tmp_path: FilePath) -> Generator[Browser]:
         yield browser
 
 
+def approval(minutes: float) -> Decision:
+    return Decision(choice=Choice.APPROVE, reviewer="Ada", minutes=minutes, came_from=Origin.COMMAND)
+
+
 def pictures(folder: FilePath) -> FilePath:
     return FilePath(os.environ.get("REVIEW_PICTURES") or folder / "pictures")
 
 
 async def test_a_reviewer_walks_from_the_inbox_to_a_decision(service: Service, tmp_path: FilePath, browser: Browser):
-    await service.run(summary(PathChoice.BOTH, book(tmp_path, 8, "log.md")))
-    await service.run(summary(PathChoice.BOTH, book(tmp_path, 16, "logs.md")))
+    for chapters, minutes in ((8, 6.5), (16, 11.0)):
+        earlier = await waiting_job(service, tmp_path, PathChoice.BOTH, chapters=chapters)
+        async with service.opened():
+            await decide(earlier.id, approval(minutes))
     service.simulator.faults("item", "alter_quotes", share=0.3, times=-1)
     report = await waiting_job(service, tmp_path, PathChoice.BOTH, chapters=12)
     folder, complaints = pictures(tmp_path), list[str]()
@@ -98,6 +105,8 @@ async def test_a_reviewer_walks_from_the_inbox_to_a_decision(service: Service, t
         both("compare")
         browser.open(f"{root}/jobs/{report.id}/figures")
         both("figures")
+        browser.open(f"{root}/jobs")
+        both("jobs")
         browser.open(f"{root}/trends?jobs=simulated")
         both("trends")
         browser.open(f"{root}/jobs/{report.id}/blind")
