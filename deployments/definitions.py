@@ -133,6 +133,9 @@ Fill in the sources (paths that the workers can read) and the kind; everything e
 on its way the run is *Suspended* and holds no process; `collect` resumes it. The plan, the progress and the result
 are the run's artifacts. **Cancel** the run to stop spending: nothing more is sent, and a batch that is under way is
 cancelled by the next `collect`. What is paid for is kept.
+
+A run whose output needs a person is *Suspended*, too: press **Resume** and fill in the form, or decide on the review
+page or with `throughline decide`.
 """
 _REGISTERED_JOB = """
 Carries out **a job that is in the ledger already**, or goes on with it: after a failure, a spent budget or a cancelled
