@@ -29,7 +29,7 @@ unit: $(VENV)/installed  ## Run the pure tests only: some five seconds
 	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile tests/unit
 
 chaos: $(VENV)/installed  ## Prove that nothing is lost or paid twice: kills, faults, random chaos (about 15 minutes)
-	$(BIN)/python -m pytest -q -m chaos tests/chaos
+	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile -m chaos tests/chaos
 
 e2e: $(VENV)/installed  ## Prove the deployed service: a real Prefect server, workers, PostgreSQL (20 minutes)
 	$(BIN)/python -m pytest -q -m e2e tests/e2e

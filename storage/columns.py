@@ -5,10 +5,12 @@ import zlib
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import zstandard
 from sqlalchemy import BigInteger, DateTime, Dialect, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator
 
 _PICODOLLARS = Decimal(10) ** 12
+_LEVEL = 3
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -63,15 +65,22 @@ class CleanText(TypeDecorator[str]):
 
 
 class CompressedText(TypeDecorator[str]):
-    """Long text, compressed; level 1 because answers are written once, beside a waiting model."""
+    """Long text, compressed with Zstandard: a quarter of zlib's time at its quickest, and half of its size.
+
+    What an earlier version compressed with zlib is read as before.
+    """
 
     impl = LargeBinary
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
         """Text to compressed UTF-8; a lone surrogate, which JSON can smuggle in, is kept."""
-        return None if value is None else zlib.compress(value.encode("utf-8", "surrogatepass"), level=1)
+        return None if value is None else zstandard.compress(value.encode("utf-8", "surrogatepass"), _LEVEL)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
         """Compressed UTF-8 to text."""
-        return None if value is None else zlib.decompress(value).decode("utf-8", "surrogatepass")
+        if value is None:
+            return None
+        stored = bytes(value)
+        decompress = zstandard.decompress if stored.startswith(zstandard.FRAME_HEADER) else zlib.decompress
+        return decompress(stored).decode("utf-8", "surrogatepass")

@@ -21,7 +21,7 @@ from storage.batches import Batch
 from storage.calls import Today
 from storage.engine import Tx
 from tasks import doubts, leasing, runtime
-from tasks.saving import read, saved
+from tasks.saving import read, saved, saved_aside
 from throughline.claude.patience import patiently
 from throughline.domain.ask import Ask, ItemResult, Reply
 from throughline.domain.job import BatchId, CallId, JobId
@@ -247,6 +247,7 @@ async def _ingest_once(batch_id: BatchId, save: Save, *, is_last: bool) -> None:
     lines = 0
     seen: set[CallId] = set()
     group: list[ItemResult] = []
+    saving: asyncio.Task[None] | None = None  # a group is saved while the next one is read
     try:
         async with aclosing(rt.claude.results(_remote_id(batch))) as results:
             async for item in results:
@@ -257,10 +258,14 @@ async def _ingest_once(batch_id: BatchId, save: Save, *, is_last: bool) -> None:
                     continue
                 group.append(item)
                 if _is_full(group):
-                    await _save_group(group, save)
+                    if saving is not None:
+                        await saving
+                    saving, group = asyncio.create_task(_save_group(group, save)), []
     except Ambiguous as error:
         raise Retryable(str(error)) from error
     finally:
+        if saving is not None:
+            await saving
         await _save_group(group, save)
     missing = len(ours - seen)
     if missing and not (is_last and lines >= batch.request_count):  # a file cut between two lines looks whole
@@ -281,8 +286,8 @@ def _is_full(group: Sequence[ItemResult]) -> bool:
     return len(group) >= _GROUP_ITEMS or characters >= _GROUP_CHARACTERS
 
 
-async def _save_group(group: list[ItemResult], save: Save) -> None:
-    """Save and empty the group. One commit for several lines: a lost group is simply read again."""
+async def _save_group(group: Sequence[ItemResult], save: Save) -> None:
+    """Save the group. One commit for several lines: a lost group is simply read again."""
     if not group:
         return
     reach(Failpoint.INGEST_BEFORE_RECORD)
@@ -291,8 +296,7 @@ async def _save_group(group: list[ItemResult], save: Save) -> None:
         for item in group:
             save(tx, item)
 
-    await saved(save_all)
-    group.clear()
+    await saved_aside(save_all)
     reach(Failpoint.INGEST_AFTER_RECORD)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from storage.engine import UNUSABLE, Tx, reading, transaction
@@ -20,7 +20,16 @@ async def saved(work: Callable[[Tx], T], *, durable: bool = True) -> T:
 
     `work` may run several times and commits at most once. Other errors pass through at once.
     """
-    return await _patiently(lambda: _in_transaction(work, durable=durable))
+
+    async def here() -> T:
+        return _in_transaction(work, durable=durable)
+
+    return await _patiently(here)
+
+
+async def saved_aside(work: Callable[[Tx], T]) -> T:
+    """As `saved`, in a thread: for much data, whose compressing and writing need not stop the reading of more."""
+    return await _patiently(lambda: asyncio.to_thread(_in_transaction, work, durable=True))
 
 
 async def try_saved(work: Callable[[Tx], T]) -> T | None:
@@ -34,7 +43,11 @@ async def try_saved(work: Callable[[Tx], T]) -> T | None:
 
 async def read(work: Callable[[Tx], T]) -> T:
     """Run `work` on one consistent view of the ledger, with the same patience."""
-    return await _patiently(lambda: _in_view(work))
+
+    async def here() -> T:
+        return _in_view(work)
+
+    return await _patiently(here)
 
 
 def _in_transaction(work: Callable[[Tx], T], *, durable: bool) -> T:
@@ -47,13 +60,13 @@ def _in_view(work: Callable[[Tx], T]) -> T:
         return work(tx)
 
 
-async def _patiently(attempt: Callable[[], T]) -> T:
+async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
     wait_s = _FIRST_WAIT_S
     give_up_at = time.monotonic() + runtime.current().settings.database_patience_s
     await asyncio.sleep(0)  # transactions do not await: without a turn a long loop of them starves the renewing
     while True:
         try:
-            return attempt()
+            return await attempt()
         except UNUSABLE as error:
             if time.monotonic() + wait_s > give_up_at:
                 raise

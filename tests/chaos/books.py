@@ -56,12 +56,15 @@ class Books:
     def _told_of_the_unrecorded(self) -> str:
         states = {call.id: (call.job_id, call.state, call.outcome, call.cost_usd, call.errors) for call in self.calls}
         items = [
-            (row["custom_id"], row["cost_usd"], row["delivered"], states.get(row["custom_id"]))
-            for row in self.unrecorded
-            if row["kind"] == "batch_item"
+            (row["custom_id"], row["cost_usd"], row["delivered"], states.get(row["custom_id"])) for row in self.unfound
         ]
         messages = sum(row["kind"] == "message" for row in self.unrecorded)
         return f"items {items}, {messages} messages with {len(self.lost)} calls shown as lost"
+
+    @property
+    def unfound(self) -> list[Billed]:
+        """Answers of batches that the ledger does not know (yet)."""
+        return [row for row in self.unrecorded if row["kind"] == "batch_item"]
 
     @property
     def came_late(self) -> int:
@@ -71,7 +74,7 @@ class Books:
     @property
     def paid_results_lost(self) -> int:
         """Billed batch items that are not recorded, and broken answers beyond those that are shown as lost."""
-        items = sum(row["kind"] == "batch_item" for row in self.unrecorded)
+        items = len(self.unfound)
         return items + max(0, len(self.unrecorded) - items - len(self.lost))
 
     @property

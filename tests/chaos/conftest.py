@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.chaos.children import Machine, Warm
-from tests.chaos.results import RESULTS, markdown
+from tests.chaos.results import KILL_MATRIX, RESULTS, SUMMARY, by_death, markdown
 from tests.servers import Simulator, running_simulator
 
 
@@ -41,12 +42,25 @@ def machine_on_each(warm: Warm, slow_simulator: Simulator, database_url: str, tm
     return Machine(warm=warm, simulator=slow_simulator, database_url=database_url, folder=tmp_path)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes hands its rows to the one that prints."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["chaos"] = RESULTS.packed()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:  # Any: a process of xdist, which has no types
+    """The one that prints takes them."""
+    RESULTS.take(getattr(node, "workeroutput", {}).get("chaos", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """The tables, where the whole chaos ran; `make test` prints only what a failure needs."""
-    for note in RESULTS.notes:
-        terminalreporter.write_line(note)
     if "chaos" not in config.option.markexpr:
         return
     for title, rows in RESULTS.tables.items():
         terminalreporter.section(title)
         terminalreporter.write_line(markdown(RESULTS.headers[title], rows))
+    if matrix := RESULTS.tables.get(KILL_MATRIX):
+        terminalreporter.section(f"{KILL_MATRIX}, in short")
+        terminalreporter.write_line(markdown(SUMMARY, by_death(matrix)))

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from tests.chaos.books import lacking, read_books, read_jobs
 from tests.chaos.children import Child, Machine
-from tests.chaos.results import RESULTS
+from tests.chaos.results import KILL_MATRIX, RESULTS
 from throughline.domain.job import JobStatus
 from throughline.failpoints import Failpoint
 
@@ -124,4 +124,4 @@ def prove(
         figures = (str(len(books.billed)), str(books.paid_twice), str(len(books.lost)))
         database = machine.database_url.partition(":")[0]
         row = (name, path, way, database, outcome, *figures, f"{time.monotonic() - began:.1f}")
-        RESULTS.add("Kill matrix", HEADER, row)
+        RESULTS.add(KILL_MATRIX, HEADER, row)

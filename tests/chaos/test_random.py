@@ -36,9 +36,10 @@ from throughline.failpoints import Failpoint
 ENDED = {JobStatus.DONE, JobStatus.ESCALATED, JobStatus.FAILED, JobStatus.BUDGET}
 WORKERS = 3
 RUNNERS = 1
+LONGEST_STANDSTILL_S = 120
 FAULT_EVERY_S = 0.12
-HEADER = ("database", "jobs", "done", "escalated", "taken up again", "kills", "faults", "paid", "twice", "lost results",
-          "shown as lost", "bill $", "ledger $", "seed", "s")  # fmt: skip
+HEADER = ("database", "jobs", "done", "escalated", "taken up again", "kills", "faults", "paid", "twice", "came late",
+          "lost results", "shown as lost", "bill $", "ledger $", "seed", "s")  # fmt: skip
 # place, what, arguments, only for batch items
 FAULTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("messages", "status", {"status": 429, "retry_after": 0}),
@@ -130,7 +131,8 @@ async def survive(machine: Machine, *, jobs: int, calm_after_s: float) -> None:
     try:
         _rage(chaos, until=time.monotonic() + calm_after_s)
         _heal(chaos)
-        _calm(chaos, until=time.monotonic() + 30 + jobs)
+        _calm(chaos)
+        _look_for_the_late(chaos, until=time.monotonic() + 60)
     finally:
         _end_all(chaos)
     reports = read_jobs(machine.database_url)
@@ -258,18 +260,29 @@ def _heal(chaos: Chaos) -> None:
     httpx.delete(f"{chaos.machine.simulator.url}/_sim/faults", verify=False, trust_env=False).raise_for_status()
 
 
-def _calm(chaos: Chaos, *, until: float) -> None:
-    """Nobody dies any more; a person takes up what failed; everything comes to its end."""
+def _calm(chaos: Chaos) -> None:
+    """Nobody dies any more; a person takes up what failed; everything comes to its end, as fast as the machine can."""
     for mortal in (*chaos.workers, *chaos.runners):
         mortal.child.kill()
     chaos.mortal = False
     chance = chaos.chance("calm")
+    ended_before, until = -1, 0.0
     while True:
         _replace_the_dead(chaos, chance)
+        ended_now = _count_ended(chaos)
+        if ended_now != ended_before:
+            ended_before, until = ended_now, time.monotonic() + LONGEST_STANDSTILL_S
         ended = _all_ended(chaos)
         if ended and not chaos.run_queue and not chaos.runners and not _take_up_again(chaos):
             return
         assert time.monotonic() < until, f"not everything ended. THROUGHLINE_CHAOS_SEED={chaos.seed}\n{_open(chaos)}"
+        time.sleep(0.2)
+
+
+def _look_for_the_late(chaos: Chaos, *, until: float) -> None:
+    """The rounds go on for as long as a paid batch has not been found: in the service they go on for a day."""
+    while time.monotonic() < until and read_books(chaos.machine.simulator, chaos.machine.database_url).unfound:
+        _replace_the_dead(chaos, chaos.chance("late"))
         time.sleep(0.2)
 
 
@@ -279,6 +292,10 @@ def _open(chaos: Chaos) -> str:
         for job in read_jobs(chaos.machine.database_url)
         if job.status not in ENDED
     )
+
+
+def _count_ended(chaos: Chaos) -> int:
+    return sum(status in ENDED for status in read_statuses(chaos.machine.database_url).values())
 
 
 def _all_ended(chaos: Chaos) -> bool:
@@ -332,6 +349,7 @@ def _note(chaos: Chaos, reports: list[JobReport], books: Books, seconds: float) 
         chaos.faults,
         len(books.billed),
         books.paid_twice,
+        books.came_late,
         books.paid_results_lost,
         len(books.lost),
         f"{books.bill_usd:.4f}",

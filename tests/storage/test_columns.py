@@ -1,5 +1,6 @@
 """Columns keep what was put into them: money to the last place, times aware, text whole."""
 
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -98,6 +99,14 @@ def test_text_comes_back_as_it_was(shelf: Engine):
 @given(st.text(st.characters(categories=None), max_size=200))
 def test_any_text_survives(value: str):
     assert TEXT.process_result_value(TEXT.process_bind_param(value, DIALECT), DIALECT) == value
+
+
+def test_text_that_an_earlier_version_stored_is_read(shelf: Engine):
+    with transaction(shelf) as tx:
+        old = type_coerce(zlib.compress("Grüße".encode(), level=1), LargeBinary)
+        tx.execute(insert(samples).values(text=old))
+    with reading(shelf) as tx:
+        assert tx.execute(select(samples.c.text)).scalar_one() == "Grüße"
 
 
 def test_long_text_is_stored_small(shelf: Engine):
