@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from review import calibration, deciding, pages, signing_in
+from review import calibration, comparing, deciding, pages, signing_in
 from review.access import Access
 from review.web import Site, Wake, message, missing, refused
 
@@ -47,6 +47,8 @@ def create_app(access: Access, *, reviewer: str, simulate: bool = False, wake: W
         Route("/", pages.inbox),
         Route("/jobs", pages.jobs),
         Route("/trends", pages.trends),
+        Route("/comparison", comparing.comparison),
+        Route("/costs", comparing.costs),
         Route("/calibration", calibration.calibration),
         Route("/jobs/{job_id:uuid}", pages.document),
         Route("/jobs/{job_id:uuid}/figures", pages.figures),

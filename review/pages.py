@@ -10,10 +10,11 @@ from starlette.responses import HTMLResponse, Response
 from review import reading
 from review import trends as trend_figures
 from review.access import Session
+from review.comparing import measures_of
 from review.document import UnitView, counts, unit_view, unit_views
 from review.excerpt import around, word_difference
 from review.reading import JobView, Reading
-from review.sides import aligned, measures, swapped
+from review.sides import aligned, swapped
 from review.web import job_id_of, message, number, page, reader, render
 from storage import attempts
 from storage.engine import Tx
@@ -21,7 +22,6 @@ from tasks import runtime
 from tasks.saving import read
 from throughline.domain.checks.difference import difference
 from throughline.domain.citations import CheckedCitation, CitationStatus, check_citations
-from throughline.domain.comparison import sides
 from throughline.domain.job import AttemptId, JobId
 from throughline.domain.output import Citation
 from throughline.domain.report import JobReport
@@ -119,6 +119,7 @@ async def _both(request: Request, session: Session, *, blind: bool) -> Response:
         )
 
     view, pair = await read(gather)
+    measures = () if blind else await read(lambda tx: measures_of(tx, view.report))
     if pair is None:
         return message(request, 404, "There is one output only", "Both paths of a job must have written something.")
 
@@ -126,10 +127,7 @@ async def _both(request: Request, session: Session, *, blind: bool) -> Response:
         rows = _rows(job_id, pair, blind=blind)
         if blind:
             return render(request, "blind.html", view=view, readings=pair, rows=rows)
-        observed = sides(view.report)
-        return render(
-            request, "compare.html", view=view, readings=pair, rows=rows, measures=measures(observed[0], observed[1])
-        )
+        return render(request, "compare.html", view=view, readings=pair, rows=rows, measures=measures)
 
     return HTMLResponse(await asyncio.to_thread(made))
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import wraps
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,7 @@ from review import prose
 from review.access import COOKIE, Access, Session
 from review.reading import age_words
 from tasks import runtime
+from throughline.domain import measures
 from throughline.domain.job import JobId
 
 _LARGEST_FORM = 65_536
@@ -172,8 +174,25 @@ def _words(value: object) -> str:
     return prose.visible(str(value).replace("_", " "))
 
 
+def _figure(value: int | float | Decimal) -> str:
+    if isinstance(value, Decimal):
+        return _usd(value)
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _value(value: Decimal | None, unit: str) -> str:
+    return measures.told(value, unit)
+
+
+def _difference(value: Decimal | float | None, unit: str) -> str:
+    return measures.told_difference(None if value is None else Decimal(str(value)), unit)
+
+
 _FILTERS: dict[str, Callable[..., Any]] = {
     "usd": _usd,
+    "figure": _figure,
+    "value": _value,
+    "difference": _difference,
     "clock": _clock,
     "duration": _duration,
     "prose": prose.html,

@@ -173,3 +173,14 @@ def _batch(row: Row[Any]) -> Batch:  # Any: a row's columns are known to the tab
         post_until=row.post_until,
         looked_at=row.looked_at,
     )
+
+
+def waited_s(tx: Tx, attempt_id: AttemptId) -> float:
+    """Seconds in which the attempt's batches were on their way; 0 for one that used none."""
+    mine = select(calls.c.batch_id).where(calls.c.attempt_id == attempt_id)
+    query = select(batches.c.submitted_at, batches.c.ended_at).where(batches.c.id.in_(mine))
+    return sum(
+        (row.ended_at - row.submitted_at).total_seconds()
+        for row in tx.execute(query)
+        if row.ended_at is not None and row.submitted_at is not None
+    )

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from storage import ids
 from storage.engine import Tx, insert_new
-from storage.tables import job_sources, jobs, plans, sources
+from storage.tables import attempts, job_sources, jobs, plans, sources
 from throughline.domain import outline as outlines
 from throughline.domain import plan as planning
-from throughline.domain.job import AttemptId, JobId, JobSpec, JobStatus
+from throughline.domain.job import AttemptId, JobId, JobSpec, JobStatus, Kind, Role
 from throughline.domain.ledger import JOB_MOVES, IllegalMove
 from throughline.domain.ledger import sources as sources_of
 from throughline.domain.outline import Outline
@@ -139,6 +139,25 @@ def recent(tx: Tx, limit: int) -> list[JobId]:
     """The newest jobs first."""
     rows = tx.execute(select(jobs.c.id).order_by(jobs.c.id.desc()).limit(limit))
     return [JobId(job_id) for job_id in rows.scalars()]
+
+
+def with_both_paths(tx: Tx, *, simulated: bool, kind: Kind | None, since: datetime | None, limit: int) -> list[JobId]:
+    """The newest jobs that ran both paths, none of them still running."""
+    whole = attempts.c.role.in_([Role.PRIMARY, Role.COMPARISON])
+    query = (
+        select(jobs.c.id)
+        .join(attempts, attempts.c.job_id == jobs.c.id)
+        .where(jobs.c.simulated == simulated, jobs.c.finished_at.is_not(None), whole)
+        .group_by(jobs.c.id)
+        .having(func.count(attempts.c.path.distinct()) > 1)
+        .order_by(jobs.c.id.desc())
+        .limit(limit)
+    )
+    if kind is not None:
+        query = query.where(jobs.c.kind == kind)
+    if since is not None:
+        query = query.where(jobs.c.created_at >= since)
+    return [JobId(found) for found in tx.execute(query).scalars()]
 
 
 def documents(tx: Tx, job_id: JobId) -> tuple[Source, ...]:

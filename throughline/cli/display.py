@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from throughline.domain.comparison import Side, sides
 from throughline.domain.happenings import page_of
@@ -99,6 +100,17 @@ def jobs(reports: Sequence[JobReport]) -> None:
         started = f"{report.created_at:%Y-%m-%d %H:%M}"
         table.add_row(report.id, report.spec.kind, report.title, report.status, path, cost, started)
     _console.print(table)
+
+
+def grid(corner: str, columns: Sequence[str], lines: Sequence[Sequence[str]], *, right: int) -> None:
+    """A table whose first so many columns after the name are figures."""
+    table = Table(show_edge=False, pad_edge=False, box=None, header_style="bold")
+    table.add_column(corner, overflow="fold")
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place < right else "left", no_wrap=place < right)
+    for line in lines:
+        table.add_row(*(Text(cell) for cell in line))
+    _console.print(table, soft_wrap=False)
 
 
 def _table(corner: str, columns: Sequence[str], *, right: bool = True) -> Table:

@@ -1,0 +1,87 @@
+"""Paired differences: the same jobs say the same, swapped sides the opposite, and few jobs say nothing."""
+
+import math
+import random
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from throughline.domain.measures import Values
+from throughline.domain.paired import LEAST_PAIRS, interval, paired, to_json
+
+costs = st.lists(
+    st.tuples(st.decimals(0, 100, places=4), st.decimals(0, 100, places=4)), min_size=LEAST_PAIRS, max_size=30
+)
+
+
+def jobs(pairs: list[tuple[Decimal, Decimal]]) -> list[tuple[Values, Values]]:
+    return [({"paid_usd": left}, {"paid_usd": right}) for left, right in pairs]
+
+
+@settings(max_examples=10, deadline=None)
+@given(costs)
+def test_jobs_beside_themselves_show_no_difference(pairs: list[tuple[Decimal, Decimal]]):
+    (row,) = paired(jobs([(left, left) for left, _ in pairs]))
+    assert (row.mean_difference, row.low, row.high, row.says) == (0, 0, 0, "no difference in any pair")
+
+
+@settings(max_examples=10, deadline=None)
+@given(costs)
+def test_swapping_the_sides_turns_the_interval_round(pairs: list[tuple[Decimal, Decimal]]):
+    (there,) = paired(jobs(pairs))
+    (back,) = paired(jobs([(right, left) for left, right in pairs]))
+    assert there.low is not None
+    assert there.high is not None
+    assert (back.mean_difference, back.low, back.high) == (-there.mean_difference, -there.high, -there.low)
+    assert back.says == there.says
+
+
+def test_the_same_jobs_always_say_the_same():
+    pairs = [(Decimal(number), Decimal(number * number)) for number in range(30)]
+    assert paired(jobs(pairs)) == paired(jobs(pairs))
+
+
+def test_too_few_jobs_say_nothing():
+    (row,) = paired(jobs([(Decimal(1), Decimal(2))] * (LEAST_PAIRS - 1)))
+    assert (row.pairs, row.mean_difference, row.low) == (LEAST_PAIRS - 1, 1, None)
+    assert row.says == f"too few to say ({LEAST_PAIRS - 1} of {LEAST_PAIRS} pairs)"
+
+
+@pytest.mark.parametrize(("shift", "says"), [(0, "may be none"), (10, "differs")])
+def test_an_interval_that_holds_zero_may_be_no_difference(shift: int, says: str):
+    pairs = [(Decimal(0), Decimal(shift + (-1) ** number)) for number in range(LEAST_PAIRS)]
+    (row,) = paired(jobs(pairs))
+    assert row.says == says
+
+
+def test_a_job_without_a_value_on_one_side_is_no_pair():
+    found = paired([({"minutes": None, "calls": Decimal(1)}, {"minutes": Decimal(3), "calls": Decimal(1)})])
+    assert [(row.measure.key, row.pairs) for row in found] == [("calls", 1)]
+
+
+def test_no_jobs_have_no_rows():
+    assert paired([]) == ()
+
+
+def test_the_interval_holds_the_truth_as_often_as_its_docstring_says():
+    def held(size: int, draw: str) -> float:
+        hits = 0
+        for trial in range(200):
+            chance = random.Random(trial * 1_000 + size)
+            skewed = [chance.lognormvariate(0, 1) for _ in range(size)]
+            other = [chance.lognormvariate(0, 1) for _ in range(size)]
+            values = skewed if draw == "skewed" else [a - b for a, b in zip(skewed, other, strict=True)]
+            low, high = interval(values)
+            hits += low <= (math.exp(0.5) if draw == "skewed" else 0.0) <= high
+        return hits / 200
+
+    assert (held(8, "skewed"), held(LEAST_PAIRS, "skewed")) == (0.76, 0.84)
+    assert held(LEAST_PAIRS, "even") >= 0.90
+
+
+def test_the_json_says_what_may_be_said():
+    (row,) = to_json(paired(jobs([(Decimal(1), Decimal(2))])))
+    assert (row["measure"], row["pairs"], row["low_95"], row["unit"]) == ("paid_usd", 1, None, "$")
+    assert row["says"].startswith("too few")
