@@ -1,9 +1,10 @@
 """The commands: parse, call the steps, print. One JSON object on stdout with `--json`; progress on stderr.
 
-Exit codes: 0 done, 2 bad input, 3 escalated, 4 failed, 5 budget.
+Exit codes: 0 done, 2 bad input, 3 escalated, 4 failed, 5 budget, 6 another process works on the job, 130 interrupted.
 """
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -26,8 +27,11 @@ from throughline.domain import document
 from throughline.domain.comparison import path_of
 from throughline.domain.job import JobId, JobStatus, Path
 from throughline.domain.report import JobReport, plan_json, to_json
-from throughline.errors import BadInput, BudgetExceeded, ThroughlineError
+from throughline.errors import BadInput, BudgetExceeded, JobBusy, ThroughlineError
 
+_BUSY = 6
+_PIPE_CLOSED = 1  # as Click and Rich end where they are the first to notice
+_OUTPUT_FAILS = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO}
 _EXIT = {JobStatus.DONE: 0, JobStatus.ESCALATED: 3, JobStatus.BUDGET: 5}  # every other end is 4
 
 
@@ -35,18 +39,43 @@ def main() -> None:
     """Run the command line; every expected error is one sentence on stderr."""
     logging.basicConfig(level=logging.WARNING, format="%(name)s %(message)s")
     try:
+        code = _carried_out()
+    except OSError as error:
+        if error.errno not in _OUTPUT_FAILS or error.filename is not None:
+            raise
+        code = _without_output(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _carried_out() -> object:
+    try:
         code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Abort:
         code = _complain(
             "Interrupted. The same command goes on from here; a call that was open may be paid again.", 130
         )
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help(), err=True)
+        code = 2
     except click.ClickException as error:
         code = _complain(f"{' '.join(error.format_message().split())} See: throughline --help", 2)
     except BudgetExceeded as error:
         code = _complain(str(error), 5)
+    except JobBusy as error:
+        code = _complain(str(error), _BUSY)
     except ThroughlineError as error:
         code = _complain(str(error), 2)
-    sys.exit(code if isinstance(code, int) else 0)
+    return code
+
+
+def _without_output(error: OSError) -> int:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+    if isinstance(error, BrokenPipeError):
+        return _PIPE_CLOSED  # as with `head`: the reader wants no more
+    return _complain(
+        f"The output cannot be written: {error.strerror}. What the ledger has is kept: throughline list", 4
+    )
 
 
 def _complain(sentence: str, code: int) -> int:
@@ -93,7 +122,8 @@ async def _run(options: Options, *, again: bool) -> int:
     async with opened(simulate=options.simulate) as rt:
         job = await registration.register(options.request(rt.settings, again=again))
         if job.status in (JobStatus.DONE, JobStatus.ESCALATED):
-            click.echo("This job is finished already; --again starts it anew.", err=True)
+            state = "is finished already" if job.status is JobStatus.DONE else "waits for a person's decision"
+            click.echo(f"This job {state}; --again starts it anew.", err=True)
             return _tell(read_report(job.id), as_json=options.as_json)
         return await _follow(rt, job.id, as_json=options.as_json)
 
@@ -136,8 +166,12 @@ async def _carry_out(job_id: JobId) -> None:
             await registered_job(job_id)
         else:
             await finished(job_id)
+    except JobBusy as error:
+        if read_report(job_id).status is not JobStatus.CANCELLED:
+            raise  # whoever works on it says how it ends
+        _complain(str(error), 4)
     except ThroughlineError as error:
-        click.echo(f"throughline: {error}", err=True)
+        _complain(str(error), 4)
 
 
 def _tell(report: JobReport, *, as_json: bool) -> int:
