@@ -40,7 +40,10 @@ CASES = {
     "directory for a summary": Case(source=".", says=("is a directory", "--kind code_review")),
     "empty file": Case(file=b" \n", says=("notes.md", "empty")),
     "binary file": Case(file=bytes(range(256)) * 8, says=("notes.md looks like a binary file", "UTF-8")),
-    "Latin-1 file": Case(file="Die Tür ist geöffnet.\n".encode("latin-1"), says=("notes.md", "UTF-8")),
+    "Latin-1 file": Case(
+        file="Die Tür ist geöffnet.\n".encode("latin-1"),
+        says=("notes.md is neither UTF-8 (it stops at byte 5) nor UTF-16 with a byte order mark; save it as UTF-8.",),
+    ),
     "file over the limit": Case(
         variables={"THROUGHLINE_MAX_SOURCE_BYTES": "20"}, says=("notes.md", "THROUGHLINE_MAX_SOURCE_BYTES")
     ),
@@ -147,7 +150,7 @@ def test_an_address_where_nothing_listens_is_refused_within_seconds(shell: Shell
         "THROUGHLINE_API_FIRST_WAIT_S": "0",
     }
     ended = shell.throughline("run", "notes.md", "--kind", "summary", **variables)
-    assert_refused(ended, "127.0.0.1:9 cannot be reached", "ANTHROPIC_BASE_URL")
+    assert_refused(ended, "127.0.0.1:9 cannot be reached", "attempts failed. Check ANTHROPIC_BASE_URL")
     assert "sk-ant-unused" not in ended.stderr
     assert shell.job_rows() == 0
 

@@ -222,6 +222,12 @@ def test_a_budget_is_named_as_it_was_given(budget: str):
         make_plan(case(**LARGE, path=PathChoice.CHUNKED, budget_usd=Decimal(budget)))
 
 
+@pytest.mark.parametrize("choice", [PathChoice.CHUNKED, PathChoice.BOTH])
+def test_a_tiny_budget_is_written_out(choice: PathChoice):
+    with pytest.raises(BudgetExceeded, match=rf"budget \$0\.{'0' * 29}1[;.] "):
+        make_plan(case(path=choice, budget_usd=Decimal("1e-30")))
+
+
 def test_an_expected_cost_a_little_above_the_budget_does_not_read_as_equal_to_it():
     cost = make_plan(case()).chunked.expected_usd
     budget = cost.quantize(Decimal("0.01"), rounding=ROUND_FLOOR) + Decimal("0.0001")

@@ -46,8 +46,10 @@ def test_text_without_windows_line_ends_survives_unchanged(text: str):
         pytest.param(b"\x1f\x8b\x08", ["gzip"], id="gzip"),
         pytest.param(b"abc\0def", ["binary", "byte 3"], id="nul"),
         pytest.param("a".encode("utf-32"), ["UTF-32"], id="utf-32"),
-        pytest.param(b"caf\xe9 au lait", ["not UTF-8", "UTF-16 with BOM", "byte 3", "save it"], id="latin-1"),
-        pytest.param(codecs.BOM_UTF16_LE + b"a\0b", ["not UTF-16", "byte"], id="half-a-character"),
+        pytest.param(
+            b"caf\xe9 au lait", ["neither UTF-8 (it stops at byte 3) nor UTF-16 with", "save it"], id="latin-1"
+        ),
+        pytest.param(codecs.BOM_UTF16_LE + b"a\0b", ["begins as UTF-16 does", "from byte 4 on"], id="half-a-character"),
     ],
 )
 def test_what_is_not_text_is_refused_in_one_sentence_that_says_what_to_do(data: bytes, words: list[str]):

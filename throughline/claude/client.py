@@ -283,7 +283,7 @@ class Claude:
             raise
         except (Retryable, Ambiguous) as error:
             raise BadInput(
-                f"The Claude API at {self.host} cannot be reached: {error} "
+                f"The Claude API at {self.host} cannot be reached: {str(error).rstrip('.')}. "
                 "Check ANTHROPIC_BASE_URL and the network; nothing was spent."
             ) from error
         return True

@@ -245,7 +245,7 @@ def _common_obstacles(spec: JobSpec, hours: float, expected_usd: Decimal) -> lis
     if spec.deadline_s is not None and hours * 3600 > spec.deadline_s:
         obstacles.append(f"about {_span(hours * 3600)} needed, deadline in {_span(spec.deadline_s)}")
     if spec.budget_usd is not None and expected_usd > spec.budget_usd:
-        obstacles.append(f"about ${expected_usd:.4f} expected, budget ${spec.budget_usd}")
+        obstacles.append(f"about ${expected_usd:.4f} expected, budget ${spec.budget_usd:f}")
     return obstacles
 
 

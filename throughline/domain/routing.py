@@ -158,14 +158,14 @@ def _require_budget_for_both(spec: JobSpec, single: PathEstimate, chunked: PathE
     together = single.expected_usd + chunked.expected_usd
     if spec.budget_usd is not None and together > spec.budget_usd:
         raise BudgetExceeded(
-            f"Both paths together are expected to cost ${together:.4f}, the budget is ${spec.budget_usd}. "
+            f"Both paths together are expected to cost ${together:.4f}, the budget is ${spec.budget_usd:f}. "
             "Raise it, or run one path. Nothing was spent."
         )
 
 
 def _refuse(spec: JobSpec, wanted: tuple[PathEstimate, ...], obstacles: list[str]) -> None:
     blocked_by_budget = spec.budget_usd is not None and all(
-        len(e.obstacles) == 1 and e.obstacles[0].endswith(f"budget ${spec.budget_usd}") for e in wanted if e.obstacles
+        len(e.obstacles) == 1 and e.obstacles[0].endswith(f"budget ${spec.budget_usd:f}") for e in wanted if e.obstacles
     )
     sentence = ". ".join(obstacles) + ". Nothing was spent."
     raise BudgetExceeded(sentence) if blocked_by_budget else BadInput(sentence)

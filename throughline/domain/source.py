@@ -108,15 +108,16 @@ def try_decode(data: bytes) -> str | Unreadable:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        tried = "UTF-16" if encoding == "utf-16" else "UTF-8"
-        return Unreadable(
-            reason=f"is not {tried}, as its first bytes suggest (tried UTF-8, UTF-8 with BOM and UTF-16 "
-            f"with BOM; {tried} stops at byte {error.start:,})",
-            remedy="save it as UTF-8",
-        )
+        return Unreadable(reason=_not_text(data, error.start), remedy="save it as UTF-8")
     if not text.strip():
         return Unreadable(reason="is empty", remedy="give a file with text in it")
     return text.replace("\r\n", "\n")
+
+
+def _not_text(data: bytes, stops_at: int) -> str:
+    if data.startswith(_UTF_16_BOMS):
+        return f"begins as UTF-16 does, but is none from byte {stops_at:,} on"
+    return f"is neither UTF-8 (it stops at byte {stops_at:,}) nor UTF-16 with a byte order mark"
 
 
 def _looks_binary(data: bytes) -> str | None:
