@@ -52,6 +52,13 @@ def prefect_server(port: int, home: Path) -> Generator[str]:
 
 
 @contextmanager
+def review_pages(port: int) -> Generator[None]:
+    """The pages on which people read and decide. They say their address, or why they cannot be served."""
+    with _apart([sys.executable, "-m", "throughline", "review", "--port", str(port)], dict(os.environ)):
+        yield
+
+
+@contextmanager
 def _apart(command: Sequence[str], env: dict[str, str], out: int | None = None) -> Generator[subprocess.Popen[bytes]]:
     """A process that Ctrl-C does not reach; it is told to stop at the end."""
     process = subprocess.Popen(

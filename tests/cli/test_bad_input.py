@@ -56,6 +56,18 @@ CASES = {
     "unknown path": Case(options=("--path", "shortcut"), says=("'shortcut'", "single_pass", "chunked", "--help")),
     "unknown depth": Case(options=("--depth", "abysmal"), says=("'abysmal'", "exhaustive", "--help")),
     "unknown option": Case(options=("--fast",), says=("--fast", "--help")),
+    "deployment without a server": Case(
+        options=("--deployment", "document-job"), says=("PREFECT_API_URL names no Prefect server", "throughline serve")
+    ),
+    "deployment in a process of its own": Case(
+        options=("--deployment", "document-job", "--simulate"),
+        variables={"PREFECT_API_URL": "http://127.0.0.1:9/api"},
+        says=("--simulate is for runs in this process",),
+    ),
+    "deployment anew": Case(options=("--deployment", "document-job", "--again"), says=("--again is for runs in this",)),
+    "host that is not public": Case(
+        source="http://127.0.0.1:9/notes.md", says=("not a public address", "THROUGHLINE_SOURCE_ROOTS")
+    ),
     "unknown model": Case(
         options=("--model", "claude-nonesuch"),
         says=("Unknown model 'claude-nonesuch'", "claude-sonnet-5-5", "THROUGHLINE_UNLISTED_MODEL"),

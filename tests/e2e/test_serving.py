@@ -25,12 +25,15 @@ def test_one_command_serves_and_one_interrupt_stops_everything(tmp_path: Path):
         "THROUGHLINE_SWEEP_SCHEDULE": "off",
     }
     log = tmp_path / "serve.log"
-    command = (sys.executable, "-m", "throughline", "serve", "--simulate", "--port", str(port))
+    pages = free_port()
+    ports = ("--port", str(port), "--review-port", str(pages))
+    command = (sys.executable, "-m", "throughline", "serve", "--simulate", *ports)
     with leashed(*command, env=env, cwd=tmp_path, log=log) as pid:
         service = psutil.Process(pid)
         started: list[psutil.Process] = []
         try:
             eventually(lambda: "The workers run" in log.read_text(), within_s=180)
+            eventually(lambda: f"Review pages: http://127.0.0.1:{pages}/login" in log.read_text(), within_s=60)
             started = service.children(recursive=True)
             told = [
                 "run",

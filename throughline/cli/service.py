@@ -40,15 +40,17 @@ def deploy(as_json: bool) -> int:
 
 @cli.command()
 @click.option("--port", default=4200, show_default=True, type=click.IntRange(1, 65535), help="For a server of our own.")
+@click.option("--review-port", default=8420, show_default=True, type=click.IntRange(1, 65535), help="Review pages.")
 @click.option("--simulate", is_flag=True, help="Use the local stand-in for the API; no key, no cost.")
-def serve(port: int, simulate: bool) -> int:
-    """Run the whole service on this machine until Ctrl-C: Prefect's server, the database, every flow, a worker."""
+def serve(port: int, review_port: int, simulate: bool) -> int:
+    """Run the whole service here until Ctrl-C: Prefect's server, the database, every flow, workers, review pages."""
     quieten()
     with ExitStack() as stack:
         url = os.environ.get("PREFECT_API_URL")
         home = Path(os.environ.get("PREFECT_HOME") or ".throughline/prefect").resolve()
         os.environ["PREFECT_HOME"] = str(home)
         os.environ["PREFECT_API_URL"] = url or f"http://127.0.0.1:{port}/api"  # before Prefect is imported
+        os.environ.setdefault("THROUGHLINE_REVIEW_URL", f"http://127.0.0.1:{review_port}")
         chosen = settings.load()
         _upgrade(chosen.database_url)
         if simulate:
@@ -60,6 +62,7 @@ def serve(port: int, simulate: bool) -> int:
         if url is None:
             stack.enter_context(service.prefect_server(port, home))
         service.say(f"Prefect's pages: {os.environ['PREFECT_API_URL'].removesuffix('/api')}  Deployments:")
+        stack.enter_context(service.review_pages(review_port))
         service.work(schedules.load())
     return 0
 
