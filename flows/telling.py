@@ -18,11 +18,11 @@ from prefect.exceptions import PrefectHTTPStatusError
 
 from tasks import runtime
 from tasks.happenings import in_full, noticed
-from throughline.domain.happenings import PREFIX, Happening
+from throughline.domain.happenings import LOOKED_FOR, Happening
 
 logger = logging.getLogger(__name__)
 _FIRST_LOOK = timedelta(hours=24)
-_OVERLAP = timedelta(minutes=2)  # an end is committed, and clocks of two machines agree, within this time
+_OVERLAP = timedelta(minutes=10)  # an end is committed, and clocks of two machines agree, within this time
 _PAGE = 50  # the most that Prefect gives at once
 
 
@@ -53,7 +53,7 @@ async def send(client: PrefectClient, happenings: Iterable[Happening]) -> int:
 
 async def _last_told(client: PrefectClient) -> datetime:
     earliest = runtime.now() - _FIRST_LOOK
-    wanted = EventFilter(event=EventNameFilter(prefix=[PREFIX]), occurred=_since(earliest), order=EventOrder.DESC)
+    wanted = EventFilter(event=EventNameFilter(name=[*LOOKED_FOR]), occurred=_since(earliest), order=EventOrder.DESC)
     found = (await client.read_events(wanted, limit=1)).events
     return found[0].occurred if found else earliest
 

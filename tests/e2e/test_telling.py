@@ -83,7 +83,7 @@ def test_each_end_of_a_job_reaches_the_team_once(deployed: Deployed, receiver: R
         stack.reaches(refused, "Failed")
         statuses = {job["status"] for job in stack.jobs()}
         ends = {"escalated": "escalated", "done": "published", "budget": "budget-spent"}
-        expected = sorted([f"throughline.job.{ends[status]}" for status in statuses] + ["throughline.job.failed"])
+        expected = sorted([f"throughline.job.{ends[status]}" for status in statuses] + ["throughline.run.refused"])
         stack.run("collect")
         eventually(lambda: receiver.told() == expected, within_s=60)
         stack.run("collect")

@@ -54,8 +54,8 @@ async def test_an_event_holds_no_text_of_the_document_and_no_instructions(tmp_pa
     assert "marked" not in json.dumps(event.model_dump(mode="json"))
 
 
-async def test_a_run_that_never_became_a_job_is_told_as_failed(tmp_path: Path):
+async def test_a_run_that_never_became_a_job_is_told_as_refused(tmp_path: Path):
     state = await ended(document_job, sources=[str(tmp_path / "gone.md")], kind=Kind.SUMMARY)
-    (event,) = (await events_about(f"throughline.job.{run_of(state)}")).events
-    assert event.event == "throughline.job.failed"
+    (event,) = (await events_about(f"throughline.run.{run_of(state)}")).events
+    assert event.event == "throughline.run.refused"
     assert event.payload["text"].startswith("summary auto: gone.md failed before it became a job")

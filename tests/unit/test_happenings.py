@@ -9,6 +9,7 @@ import pytest
 
 from throughline.domain.happenings import (
     EVENTS,
+    LOOKED_FOR,
     TOLD,
     Notice,
     of_batch,
@@ -110,8 +111,9 @@ def test_an_overdue_batch_is_told_at_the_moment_it_became_overdue():
     assert "(simulated)" not in of_batch(notice, requests=3, simulated=False, after=after, pages=PAGES).sentence
 
 
-def test_a_run_that_never_became_a_job_is_told_as_failed():
+def test_a_run_that_never_became_a_job_is_told_as_refused():
     told = of_refused_run("run-1", name="summary auto: gone.md", kind="summary", page="http://ui/run-1", at=AT)
-    assert told.notice.event == "throughline.job.failed"
+    assert told.notice.event == "throughline.run.refused"
+    assert told.notice.event not in LOOKED_FOR  # it says nothing about how far the ledger was looked through
     assert told.facts["flow_run_id"] == "run-1"
     assert told.sentence == "summary auto: gone.md failed before it became a job: $0.0000. http://ui/run-1"

@@ -12,18 +12,19 @@ from datetime import datetime, timedelta
 from throughline.domain.job import JobStatus
 from throughline.domain.report import JobReport, dollars
 
-PREFIX = "throughline."
 BATCH_OVERDUE = "throughline.batch.overdue"
-JOB_FAILED = "throughline.job.failed"
+RUN_REFUSED = "throughline.run.refused"
 _OF_STATUS = {
     JobStatus.ESCALATED: ("throughline.job.escalated", "waits for a person"),
     JobStatus.DONE: ("throughline.job.published", "is published"),
-    JobStatus.FAILED: (JOB_FAILED, "failed"),
+    JobStatus.FAILED: ("throughline.job.failed", "failed"),
     JobStatus.BUDGET: ("throughline.job.budget-spent", "stopped at its budget"),
 }
 TOLD = tuple(_OF_STATUS)
 """The ends of a job that a team is told of. A rejection and a cancelling are a person's own doing."""
-EVENTS = (*(event for event, _ in _OF_STATUS.values()), BATCH_OVERDUE)
+LOOKED_FOR = (*(event for event, _ in _OF_STATUS.values()), BATCH_OVERDUE)
+"""What a look at the ledger tells. How far the last look came is read from these alone."""
+EVENTS = (*LOOKED_FOR, RUN_REFUSED)
 _IDS = uuid.UUID("eeb07c01-2130-4b49-ae77-80f413239eeb")
 
 
@@ -88,7 +89,7 @@ def of_job(report: JobReport, *, pages: str) -> Happening | None:
 def of_refused_run(flow_run_id: str, *, name: str, kind: str, page: str, at: datetime) -> Happening:
     """What a run tells that ended before there was a job: it was asked for something that cannot be done."""
     return Happening(
-        notice=Notice(event=JOB_FAILED, about=flow_run_id, at=at),
+        notice=Notice(event=RUN_REFUSED, about=flow_run_id, at=at),
         name=name,
         sentence=f"{name} failed before it became a job: $0.0000. {page}",
         facts={"flow_run_id": flow_run_id, "kind": kind, "title": name, "status": "failed", "cost_usd": "0"}
