@@ -21,7 +21,7 @@ from throughline.domain.ledger import BatchState
 from throughline.errors import BadInput
 
 if TYPE_CHECKING:
-    from throughline.claude.client import RemoteBatch
+    from throughline.claude.remote import RemoteBatch
 
 logger = logging.getLogger(__name__)
 _CLOCK_SKEW = timedelta(hours=24)  # custom ids decide; the time only bounds the search

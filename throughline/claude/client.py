@@ -1,10 +1,9 @@
 """Claude, as the service needs it: streamed messages, batches, counts, and what the endpoint offers."""
 
 import hashlib
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -12,15 +11,15 @@ from urllib.parse import urlsplit
 
 import anthropic
 import httpx2
-import orjson
-from anthropic.types.beta.messages import BetaMessageBatch, BetaMessageBatchIndividualResponse
+from anthropic.types.beta.messages import BetaMessageBatch
 
 from throughline.claude import wire
 from throughline.claude.body import BatchBody
 from throughline.claude.failures import translated
 from throughline.claude.patience import Patience, patiently
-from throughline.domain.ask import Ask, ItemResult, Reply, Unanswered
-from throughline.domain.job import CallId
+from throughline.claude.remote import RemoteBatch, RemoteModel, remote_batch, remote_model
+from throughline.claude.results import items
+from throughline.domain.ask import Ask, ItemResult, Reply
 from throughline.domain.models import LONG_OUTPUT_BETA
 from throughline.domain.plan import Endpoint
 from throughline.errors import AccessRefused, Ambiguous, BadInput, NotFound, Rejected, Retryable, ThroughlineError
@@ -29,33 +28,12 @@ OFFICIAL_HOST = "api.anthropic.com"
 _PROBE_TRIES = 2  # a person waits for this answer
 _SYNC_CACHE_TTL = "5m"
 _TIMEOUT = httpx2.Timeout(600.0, connect=5.0)
-_LONGEST_LINE = 100_000_000  # bytes; an answer of 300,000 tokens has one or two million
 
 
 Before = Callable[[], Awaitable[None]]
 """Looks whether a request may still be sent, just before it is."""
 Arrived = Callable[[str], Awaitable[None]]
 """Takes a piece of an answer's text as it comes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteBatch:
-    """A batch as the API has it."""
-
-    id: str
-    ended: bool
-    request_count: int
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteModel:
-    """What the Models API says of a model; a limit that it does not tell is None."""
-
-    id: str
-    context_tokens: int | None
-    output_tokens: int | None
-    structured_outputs: bool
 
 
 class Claude:
@@ -174,7 +152,7 @@ class Claude:
         """Where a batch stands. A 404 on a batch that exists passes, so it is asked again for a while."""
 
         async def once() -> RemoteBatch:
-            return _remote(await self._retrieve(remote_id))
+            return remote_batch(await self._retrieve(remote_id))
 
         return await patiently(once, self._patience)
 
@@ -191,7 +169,7 @@ class Claude:
         while True:
             page = await patiently(partial(self._page, after), self._patience)
             for found in page.data:
-                remote = _remote(found)
+                remote = remote_batch(found)
                 if remote.created_at < earliest:
                     return
                 yield remote
@@ -207,16 +185,14 @@ class Claude:
         """The results of an ended batch, line by line, in whatever order they come.
 
         The address is looked up once and must be on our own host: the key travels with the request, and
-        the SDK's own `results()` would follow whatever a second look-up names. The lines are split here: the
-        SDK's decoder joins a line from pieces of 64 bytes, which takes a minute for a hundred long answers.
+        the SDK's own `results()` would follow whatever a second look-up names.
         """
         response = await patiently(lambda: self._open_results(remote_id), self._patience)
         try:
             with translated():
-                async with aclosing(_lines(response)) as lines:
-                    async for line in lines:
-                        item = BetaMessageBatchIndividualResponse.construct(**_decoded(line))
-                        yield ItemResult(call_id=CallId(item.custom_id), result=_item(item.result))
+                async with aclosing(items(response)) as found:
+                    async for item in found:
+                        yield item
         finally:
             await response.aclose()
 
@@ -258,7 +234,7 @@ class Claude:
 
         async def once() -> RemoteModel:
             with _reading():
-                return _remote_model(await self._sdk.models.retrieve(model_id))
+                return remote_model(await self._sdk.models.retrieve(model_id))
 
         return await patiently(once, self._patience)
 
@@ -306,31 +282,6 @@ def _reading() -> Generator[None]:
         raise Retryable(str(error)) from error
 
 
-async def _lines(response: httpx2.Response) -> AsyncGenerator[bytes]:
-    """The body line by line, without their ends; of the whole no more is held than one line."""
-    pieces: list[bytes] = []
-    held = 0
-    async with aclosing(response.aiter_bytes()) as chunks:
-        async for chunk in chunks:
-            *ends, rest = chunk.split(b"\n")
-            for end in ends:
-                yield b"".join((*pieces, end))
-                pieces, held = [], 0
-            pieces.append(rest)
-            held += len(rest)
-            if held > _LONGEST_LINE:
-                raise Ambiguous(f"A line of the results is longer than {_LONGEST_LINE:,} bytes.")
-    if held:
-        yield b"".join(pieces)
-
-
-def _decoded(line: bytes) -> Any:  # Any: JSON
-    try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError:  # half a surrogate pair, which the standard library reads, or no JSON
-        return json.loads(line)
-
-
 def _may_have_passed_on(error: Retryable) -> bool:
     """A time-out or an unavailable gateway may come from in between, after the request went on."""
     return isinstance(error.__cause__, anthropic.APIStatusError) and error.__cause__.status_code in (408, 503)
@@ -339,39 +290,6 @@ def _may_have_passed_on(error: Retryable) -> bool:
 def _told(usage: Any) -> dict[str, Any]:  # Any: one of the SDK's usage models
     """What a usage says; a null must not wipe out what an earlier event said."""
     return {name: value for name, value in usage.to_dict().items() if value is not None}
-
-
-def _remote(found: Any) -> RemoteBatch:  # Any: a GA or a beta batch
-    counts = found.request_counts
-    return RemoteBatch(
-        id=found.id,
-        ended=found.processing_status == "ended",
-        request_count=counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired,
-        created_at=found.created_at,
-    )
-
-
-def _remote_model(found: Any) -> RemoteModel:  # Any: a model with nullable limits and capabilities
-    offered = getattr(found.capabilities, "structured_outputs", None)
-    return RemoteModel(
-        id=found.id,
-        context_tokens=getattr(found, "max_input_tokens", None),
-        output_tokens=found.max_tokens,
-        structured_outputs=offered is None or bool(offered.supported),
-    )
-
-
-def _item(result: Any) -> Reply | Unanswered:  # Any: a GA or a beta result
-    match result.type:
-        case "succeeded":
-            return wire.message_reply(result.message, request_id=None)
-        case "errored":
-            said = result.error.error
-            return Unanswered(outcome="errored", error_type=said.type, message=said.message)
-        case "expired" | "canceled":
-            return Unanswered(outcome=result.type)
-        case other:  # only the outcomes that are known to be free may cost nothing
-            raise Ambiguous(f"A result of an unknown type: {str(other)[:60]!r}.")
 
 
 def _host(url: str) -> str:

@@ -1,0 +1,67 @@
+"""The results of a batch, read line by line.
+
+The lines are split here: the SDK's decoder joins a line from pieces of 64 bytes, which takes a minute for a
+hundred long answers.
+"""
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import httpx2
+import orjson
+from anthropic.types.beta.messages import BetaMessageBatchIndividualResponse
+
+from throughline.claude import wire
+from throughline.domain.ask import ItemResult, Reply, Unanswered
+from throughline.domain.job import CallId
+from throughline.errors import Ambiguous
+
+_LONGEST_LINE = 100_000_000  # bytes; an answer of 300,000 tokens has one or two million
+
+
+async def items(response: httpx2.Response) -> AsyncGenerator[ItemResult]:
+    """What became of each request, in the order of the lines; an opened response whose body is unread."""
+    async with aclosing(_lines(response)) as lines:
+        async for line in lines:
+            item = BetaMessageBatchIndividualResponse.construct(**_decoded(line))
+            yield ItemResult(call_id=CallId(item.custom_id), result=_item(item.result))
+
+
+async def _lines(response: httpx2.Response) -> AsyncGenerator[bytes]:
+    """The body line by line, without their ends; of the whole no more is held than one line."""
+    pieces: list[bytes] = []
+    held = 0
+    async with aclosing(response.aiter_bytes()) as chunks:
+        async for chunk in chunks:
+            *ends, rest = chunk.split(b"\n")
+            for end in ends:
+                yield b"".join((*pieces, end))
+                pieces, held = [], 0
+            pieces.append(rest)
+            held += len(rest)
+            if held > _LONGEST_LINE:
+                raise Ambiguous(f"A line of the results is longer than {_LONGEST_LINE:,} bytes.")
+    if held:
+        yield b"".join(pieces)
+
+
+def _decoded(line: bytes) -> Any:  # Any: JSON
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:  # half a surrogate pair, which the standard library reads, or no JSON
+        return json.loads(line)
+
+
+def _item(result: Any) -> Reply | Unanswered:  # Any: a GA or a beta result
+    match result.type:
+        case "succeeded":
+            return wire.message_reply(result.message, request_id=None)
+        case "errored":
+            said = result.error.error
+            return Unanswered(outcome="errored", error_type=said.type, message=said.message)
+        case "expired" | "canceled":
+            return Unanswered(outcome=result.type)
+        case other:  # only the outcomes that are known to be free may cost nothing
+            raise Ambiguous(f"A result of an unknown type: {str(other)[:60]!r}.")
