@@ -47,12 +47,25 @@ async def plan_sources(
     exact_count: bool = False,
 ) -> Planned:
     """Plan without a job row: what `throughline plan` prints."""
+    outline = structural_outline(spec, sources)
+    case = await case_of(spec, sources, outline, left_out=left_out, exact_count=exact_count)
+    return Planned(plan=make_plan(case), outline=outline)
+
+
+async def case_of(
+    spec: JobSpec,
+    sources: Sequence[Source],
+    outline: Outline | None,
+    *,
+    left_out: Sequence[tuple[str, str]],
+    exact_count: bool = False,
+) -> Case:
+    """All that a plan is made from: the job, the settings, the endpoint, and what earlier jobs taught."""
     rt = runtime.current()
     model = rt.settings.find_model(spec.model)
-    outline = structural_outline(spec, sources)
     known = await learning.learned()
     corpus = await _corpus(spec, model, sources, left_out, known.factors, exact_count=exact_count)
-    case = Case(
+    return Case(
         spec=spec,
         model=model,
         corpus=corpus,
@@ -66,7 +79,6 @@ async def plan_sources(
         recent=await learning.recent(),
         identity=_identity(spec, sources),
     )
-    return Planned(plan=make_plan(case), outline=outline)
 
 
 def _policy(spec: JobSpec) -> Policy:

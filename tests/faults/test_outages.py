@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path as FilePath
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,8 +14,9 @@ import psycopg
 import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import Pool
 
-from storage import engine as storage_engine
+from storage.engine import Engine
 from tasks.collecting import Collected, collect_once
 from tasks.flow_runs import NoFlowRuns
 from tasks.registration import register
@@ -31,9 +32,16 @@ _SQLITE_BUSY_MS = 20
 
 
 @pytest.fixture(autouse=True)
-def _impatient_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+def _impatient_sqlite() -> Iterator[None]:
     """SQLite waits thirty seconds for a lock before it gives up: an outage longer than that, without waiting for it."""
-    monkeypatch.setattr(storage_engine, "BUSY_TIMEOUT_MS", _SQLITE_BUSY_MS)
+
+    def be_impatient(connection: Any, *_: object) -> None:  # Any: the driver's own connection
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_MS}")
+
+    event.listen(Pool, "checkout", be_impatient)
+    yield
+    event.remove(Pool, "checkout", be_impatient)
 
 
 @contextlib.contextmanager
@@ -206,7 +214,7 @@ class Disk:
     def __init__(self) -> None:
         self.is_full = False
 
-    def attach(self, engine: storage_engine.Engine) -> None:
+    def attach(self, engine: Engine) -> None:
         event.listen(engine, "checkout", self._before_use)
 
     def _before_use(self, connection: sqlite3.Connection, *_: object) -> None:
