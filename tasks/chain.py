@@ -186,9 +186,11 @@ async def _send(chain: _Chain, link: Link) -> None:
         )
         return call_id, affordable
 
+    intended_at = time.monotonic()
     # Without the answer's own, durable commit this row is worth nothing: the answer would be lost as well.
     call_id, affordable = await saved(intend, durable=False)
-    arriving = _Arriving(chain=chain, call_id=call_id, wanted=_wanted(chain.outline, link))
+    reach(Failpoint.LINK_AFTER_INTENT)
+    arriving = _Arriving(chain=chain, call_id=call_id, wanted=_wanted(chain.outline, link), looked_at=intended_at)
     try:
         reply = await rt.claude.stream(affordable, before=arriving.begin, arrived=arriving.add)
     except Ambiguous as error:
@@ -209,14 +211,18 @@ class _Arriving:
     chain: _Chain
     call_id: CallId
     wanted: Wanted
+    looked_at: float
     text: list[str] = field(default_factory=list[str])
     saved_at: float = field(default_factory=time.monotonic)
     tries: int = 0
 
     async def begin(self) -> None:
-        """Ahead of each try: a worker that lost the job while it waited must not ask any more."""
+        """Ahead of each try: a worker that lost the job while it waited, or was held up, must not ask any more."""
         self.tries += 1
-        if self.tries > 1:
+        look = self.tries > 1
+        while look or time.monotonic() - self.looked_at > runtime.current().settings.lease_s / 4:
+            look = False
+            self.looked_at = time.monotonic()
             await saved(lambda tx: leasing.require(tx, self.chain.context.job.id))
 
     async def add(self, text: str) -> None:

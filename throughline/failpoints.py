@@ -29,6 +29,7 @@ class Failpoint(StrEnum):
     INGEST_BEFORE_DONE = "ingest-before-done"
     BATCH_INGESTED = "batch-ingested"
     LINK_BEFORE_INTENT = "link-before-intent"
+    LINK_AFTER_INTENT = "link-after-intent"
     LINK_PARTLY_SAVED = "link-partly-saved"
     LINK_AFTER_RECORD = "link-after-record"
     CHAIN_BEFORE_FINISH = "chain-before-finish"

@@ -19,7 +19,7 @@ from storage.tables import calls as call_table
 from tasks.doubts import adopt, find_late
 from tests.faults.support import BATCHES, Service, book, summary
 from tests.faults.test_collect import LATER, let_leases_run_out, states
-from tests.faults.test_queue import SINGLE, collect, finish, statuses, submit, sweep
+from tests.faults.test_queue import CHUNKED, SINGLE, collect, finish, statuses, submit, sweep
 from tests.servers import ROOT, SIMULATED_KEY
 from throughline.domain.job import BatchId, JobId, JobStatus
 from throughline.domain.ledger import BatchState, CallState
@@ -188,3 +188,18 @@ async def test_a_process_that_was_held_up_while_nobody_took_its_job_sends_it_onc
     await finish(service)
     assert await statuses(service, [job_id]) == [JobStatus.DONE]
     assert len(service.submissions()) == 1
+
+
+async def test_a_link_that_was_held_up_past_its_lease_is_not_sent_when_another_has_sent_it(
+    service_on_each: Service, tmp_path: FilePath
+):
+    service = service_on_each
+    (job_id,) = await submit(service, summary(CHUNKED, book(tmp_path, 2)))
+    with frozen_sweep(service, "link-after-intent", tmp_path):
+        await let_leases_run_out(service)
+        await collect(service, **LATER)
+        await finish(service)
+        assert await statuses(service, [job_id]) == [JobStatus.DONE]
+        sent = len(service.calls())
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
+    assert len(service.calls()) == sent
