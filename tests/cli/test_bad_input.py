@@ -139,6 +139,14 @@ def test_spaces_around_a_key_and_an_address_are_not_sent(with_key: Shell, simula
     assert simulator.requests() != []
 
 
+@pytest.mark.parametrize("command", ["run", "plan", "submit"])
+def test_options_that_are_refused_leave_no_file_behind(shell: Shell, command: str):
+    (shell.folder / "notes.md").write_text(NOTES)
+    ended = shell.throughline(command, "notes.md", "--kind", "summary", "--simulate", "--budget-usd", "-1")
+    assert_refused(ended, "budget")
+    assert [file.name for file in shell.folder.iterdir()] == ["notes.md"]
+
+
 def test_without_a_key_and_without_simulate_nothing_is_sent(shell: Shell):
     (shell.folder / "notes.md").write_text(NOTES)
     ended = shell.throughline_anew("run", "notes.md", "--kind", "summary")

@@ -119,8 +119,9 @@ async def _run_deployed(options: Options, deployment: str, *, wait: bool) -> int
 
 
 async def _run(options: Options, *, again: bool) -> int:
+    request = options.request(settings.load(), again=again)
     async with opened(simulate=options.simulate) as rt:
-        job = await registration.register(options.request(rt.settings, again=again))
+        job = await registration.register(request)
         if job.status in (JobStatus.DONE, JobStatus.ESCALATED):
             state = "is finished already" if job.status is JobStatus.DONE else "waits for a person's decision"
             click.echo(f"This job {state}; --again starts it anew.", err=True)
@@ -193,8 +194,8 @@ def plan(exact: bool, **typed: Any) -> int:  # Any: click passes options by name
 
 
 async def _plan(options: Options, *, exact: bool) -> int:
+    request = options.request(settings.load())
     async with opened(simulate=options.simulate) as rt:
-        request = options.request(rt.settings)
         found = registration.read(request)
         left_out = [(item.name, item.reason) for item in found.left_out]
         planned = await planning.plan_sources(request.spec, found.sources, left_out=left_out, exact_count=exact)

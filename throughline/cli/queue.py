@@ -12,6 +12,7 @@ from tasks.collecting import cancel_job, collect_once
 from tasks.conclusion import read_report
 from tasks.flow_runs import NoFlowRuns
 from tasks.sending import enqueue, sweep_queue
+from throughline import settings
 from throughline.cli.commands import cli
 from throughline.cli.request import Options, find, job_options, opened
 from throughline.domain.job import JobStatus
@@ -29,8 +30,9 @@ def submit(again: bool, **typed: Any) -> int:  # Any: click passes options by na
 
 
 async def _submit(options: Options, *, again: bool) -> int:
+    request = options.request(settings.load(), again=again)
     async with opened(simulate=options.simulate) as rt:
-        job = await registration.register(options.request(rt.settings, again=again))
+        job = await registration.register(request)
         idle = job.status in _IDLE
         if idle:
             await enqueue(job.id)
