@@ -39,15 +39,17 @@ async def document_job(
     """Write one long document from source documents.
 
     Args:
-        sources: Files to read; for a code review also directories or a unified diff.
+        sources: One an item: a file, a pattern such as notes/*.md, or an address (https://, s3://) that the worker may
+            read. A code review also takes directories, a unified diff, or a git range such as repo@v1..v2.
         kind: What to write.
-        path: One batch request, a chunked chain, both, or whichever the plan finds cheaper.
+        path: One batch request (half the price, may take hours), a chunked chain (minutes), both to compare them, or
+            auto for the one that the plan expects to cost less in all.
         depth: How much to write about each stretch of the sources.
         instructions: Wishes in your own words; for a research report, the question.
         model: The Claude model; empty for the one that THROUGHLINE_MODEL names.
-        budget_usd: The most that this job may cost; 0 for no limit.
-        deadline_hours: How many hours it may take; 0 for no deadline.
-        review: Whether a person must read the output before it counts as done.
+        budget_usd: The most that this job may cost, in US dollars; 0 for no limit. It stops with what it has.
+        deadline_hours: How many hours it may take; 0 for no deadline. A batch may take up to 24.
+        review: Whether a person must read the output before it counts as done; auto asks only when a check says so.
         sensitive: Never send it over a second path only to learn from it.
     """
     async with problems.shown(), runtime.opened() as rt:
