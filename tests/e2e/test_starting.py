@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Deployed
+from tests.e2e.stack import eventually
 from tests.faults.support import book
 
 pytestmark = pytest.mark.e2e
@@ -33,7 +34,8 @@ def test_a_run_that_is_not_waited_for_gives_its_id_and_its_log_tells_each_step(d
         told = stack.throughline("run", str(source), "--kind", "summary", "--path", "chunked", *THERE, "--json")
         run_id = json.loads(told)["flow_run_id"]
         assert stack.reaches(run_id, "Completed", "Failed")["name"] == "Completed"
-    log = "\n".join(stack.logs(run_id))
+    # The server has the last lines a moment after the run's end.
+    log = eventually(lambda: text if "job ended" in (text := "\n".join(stack.logs(run_id))) else None, within_s=30)
     steps = ["job registered", "job taken up", "link answered", "output checked", "job ended"]
     assert [step for step in steps if step not in log] == []
     sentences = [line for line in source.read_text().splitlines() if len(line) > 40]
