@@ -8,6 +8,7 @@ import httpx
 from prefect import get_client
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.exceptions import PrefectHTTPStatusError
+from prefect.logging.handlers import APILogHandler
 from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
@@ -23,7 +24,7 @@ _SERVER_AWAY = (httpx.HTTPError, PrefectHTTPStatusError)
 
 @asynccontextmanager
 async def shown() -> AsyncGenerator[None]:
-    """Every error of ours is an artifact of the run, too: its sentence says what to do."""
+    """Every error of ours is an artifact of the run, too: its sentence says what to do. The log is sent to its end."""
     try:
         yield
     except ThroughlineError as error:
@@ -36,6 +37,10 @@ async def shown() -> AsyncGenerator[None]:
         except _SERVER_AWAY as away:
             logger.warning("problem not shown reason=%s", away)
         raise
+    finally:
+        await (
+            APILogHandler.aflush()
+        )  # the process of a run ends quickly, and Prefect loses what it has not sent by then
 
 
 @asynccontextmanager
