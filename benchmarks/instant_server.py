@@ -125,12 +125,18 @@ def create(body: bytes) -> str:
     requests = json.loads(body)["requests"]
     with _results.file(batch_id).open("wb") as file:
         for number, item in enumerate(requests):
-            asked = json.dumps(item["params"]["messages"][0]["content"][-1]).encode()
+            asked = json.dumps(_instruction(item["params"])).encode()
             text = long_answer(asked, number, _results.characters) if _results.characters else answer(asked)
             result = {"type": "succeeded", "message": message(text)}
             file.write(json.dumps({"custom_id": item["custom_id"], "result": result}).encode() + b"\n")
     _counts[batch_id] = len(requests)
     return batch_id
+
+
+def _instruction(params: dict[str, Any]) -> Any:
+    """What the last block asks; a prompt that is one text asks somewhere in it."""
+    content = params["messages"][0]["content"]
+    return content if isinstance(content, str) else content[-1]
 
 
 def respond(method: str, path: str, host: str, body: bytes) -> tuple[str, bytes | Path]:

@@ -1,0 +1,1 @@
+"""Contenders that need an environment of their own; see `benchmarks.peers.install`."""
