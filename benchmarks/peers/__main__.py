@@ -72,7 +72,10 @@ def _said(fault: Fault) -> str:
 def _kept(fault: Fault) -> str:
     if fault.result is None:
         return "nothing"
-    return f"{fault.result['kept']} of {fault.result['wanted']} {fault.result['note'] or 'answers'}"
+    kept, wanted, note = (fault.result[key] for key in ("kept", "wanted", "note"))
+    # Each request was answered once and every answer was kept: so the cut one is among them.
+    unnoticed = not note and kept == wanted and fault.paid == fault.calls
+    return f"{kept} of {wanted} {note or 'answers'}{', one of them cut and not marked' if unnoticed else ''}"
 
 
 def main() -> None:

@@ -113,11 +113,11 @@ def killed(who: Contender, mode: str, job: Job) -> Fault:
 
 
 def cut(who: Contender, mode: str, job: Job) -> Fault:
-    """One answer ends with `max_tokens`: the second of a chain, or every answer of a batch for this prompt."""
+    """One answer ends half way with `max_tokens`: the second of a chain, or the only one of a batch."""
 
     def script(url: str, _folder: Path) -> None:
-        fault: dict[str, Any] = {"on": "item", "what": "truncate", "args": {"after_units": 3}}
-        _post(f"{url}/_sim/faults", fault | ({"skip": 1} if mode == "chain" else {}))
+        fault: dict[str, Any] = {"on": "item", "what": "truncate", "skip": 1, "args": {"after_units": 3}}
+        _post(f"{url}/_sim/faults", fault if mode == "chain" else fault | {"skip": 0, "args": {"after_units": 33}})
 
     return _faulted(who, mode, job, script)
 

@@ -67,8 +67,8 @@ def _command(path: str, folder: Path) -> Outcome:
         main()
     report = json.loads(said.getvalue())
     attempts = report["attempts"]
-    kept = sum(attempt["units"] for attempt in attempts[-1:])
-    wanted = attempts[-1]["units_wanted"]
+    wanted = attempts[0]["units_wanted"]
+    kept = min(wanted, sum(attempt["units"] for attempt in attempts))  # a chain may have completed a single pass
     return Outcome(success=report["status"] == "done", kept=kept, wanted=wanted, note="units")
 
 
