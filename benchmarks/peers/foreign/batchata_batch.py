@@ -1,5 +1,5 @@
 """batchata: one provider batch, with its state file. Three things are done for it: its tables of models and prices
-are given a row each; the temperature that it always sends, which newer models refuse, is taken out; and it looks
+are given a row each; the temperature that it always sends, which the newest API refuses, is taken out; and it looks
 at the batch as often as the others do.
 """
 
