@@ -165,4 +165,4 @@ def test_a_changed_file_that_is_not_utf_8_is_left_out_and_listed(tmp_path: Path)
     commit(folder, "second")
     found = review(f"{folder}@main~1..main")
     assert [section.heading for section in diff_files(found.sources[0])] == ["z.py"]
-    assert reasons(found)["latin.txt"].startswith("is not UTF-8")
+    assert reasons(found)["latin.txt"].startswith("is neither UTF-8")

@@ -212,7 +212,7 @@ def test_whatever_is_left_out_of_a_directory_is_listed_with_its_reason(tmp_path:
     found = read(package, kind=Kind.CODE_REVIEW, max_bytes=1_000)
     assert names(found) == ["pkg/a.py"]
     listed = reasons(found)
-    assert listed.pop("pkg/latin.py").startswith("is not UTF-8")
+    assert listed.pop("pkg/latin.py").startswith("is neither UTF-8")
     assert listed == {
         "pkg/.git": "is hidden",
         "pkg/.env": "is hidden",
