@@ -31,8 +31,8 @@ unit: $(VENV)/installed  ## Run the pure tests only: some five seconds
 chaos: $(VENV)/installed  ## Prove that nothing is lost or paid twice: kills, faults, random chaos (about 15 minutes)
 	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile -m chaos tests/chaos
 
-e2e: $(VENV)/installed  ## Prove the deployed service: a real Prefect server, workers, PostgreSQL (20 minutes)
-	$(BIN)/python -m pytest -q -m e2e tests/e2e
+e2e: $(VENV)/installed  ## Prove the deployed service: Prefect server, workers, PostgreSQL, Redis, a browser (.ci/packages installs them)
+	$(BIN)/python -m pytest -q -m e2e tests/e2e tests/review
 
 serve: $(VENV)/installed  ## Run the whole service on this machine until Ctrl-C
 	$(BIN)/throughline serve
