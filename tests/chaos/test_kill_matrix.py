@@ -94,6 +94,7 @@ def kill_at(case: Case, machine: Machine) -> None:
         machine.simulator.faults("item", "truncate", times=-1, match=BATCH_ITEM, after_units=4)
     path = SINGLE_PASS if case.path == CUT else case.path
     arguments = [book(machine.folder, CHAPTERS), *OPTIONS, path]
-    # Beside a batch a link may be under way; and where an answer is partly saved, the rest was under way.
-    losable = case.path == BOTH or case.place is Failpoint.LINK_PARTLY_SAVED
+    # Beside a batch a link may be under way; where an answer is partly saved, the rest was under way; and nobody can
+    # tell whether a link was sent whose process died with the leave to send it.
+    losable = case.path == BOTH or case.place in (Failpoint.LINK_AFTER_INTENT, Failpoint.LINK_PARTLY_SAVED)
     prove(machine, arguments, path=case.path, way=case.way, death=AtPlace(case.place), name=case.place, losable=losable)
