@@ -29,10 +29,10 @@ unit: $(VENV)/installed  ## Run the pure tests only: some five seconds
 	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile tests/unit
 
 chaos: $(VENV)/installed  ## Prove that nothing is lost or paid twice: kills, faults, random chaos (about 15 minutes)
-	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile -m chaos tests/chaos
+	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile -m chaos
 
 e2e: $(VENV)/installed  ## Prove the deployed service: Prefect server, workers, PostgreSQL, Redis, a browser (.ci/packages installs them)
-	$(BIN)/python -m pytest -q -m e2e tests/e2e tests/review
+	$(BIN)/python -m pytest -q -m e2e
 
 serve: $(VENV)/installed  ## Run the whole service on this machine until Ctrl-C
 	$(BIN)/throughline serve

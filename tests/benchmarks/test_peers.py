@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from benchmarks.peers import rounds
 from benchmarks.peers.contender import Prompt, read_work, texts_kept, write_work
 from benchmarks.peers.contenders import ALL, OURS, RAW, REQUIREMENTS
@@ -31,6 +33,7 @@ def test_own_contenders_need_no_environment():
     assert OURS.installed
 
 
+@pytest.mark.chaos
 def test_a_cut_answer_of_the_raw_sdk_is_paid_once_and_called_a_success():
     fault = rounds.cut(RAW, "chain", JOB)
     assert fault.result is not None, fault.said
@@ -38,6 +41,7 @@ def test_a_cut_answer_of_the_raw_sdk_is_paid_once_and_called_a_success():
     assert (fault.paid, fault.calls, fault.result["kept"]) == (4, 4, 4)
 
 
+@pytest.mark.chaos
 def test_a_killed_chain_of_the_raw_sdk_is_paid_from_its_beginning():
     fault = rounds.killed(replace(RAW, tokens_per_second=20), "chain", JOB)
     assert fault.result is not None, fault.said
