@@ -248,7 +248,7 @@ def test_a_followed_run_that_asks_a_person_ends_with_the_pages_address(deployed:
     stack = deployed()
     with stack.worker():
         source = book(stack.folder, 3)
-        told = ["start", source, "--kind", "summary", "--path", "chunked", "--review", "always", "--wait", "--json"]
-        report = json.loads(stack.throughline(*told, ok=False))
+        asked = ["run", source, "--kind", "summary", "--path", "chunked", "--review", "always", "--json"]
+        report = json.loads(stack.throughline(*asked, "--deployment", "document-job", "--wait", ok=False))
     assert report["status"] == "escalated"
     assert report["review_url"] == f"http://127.0.0.1:8420/jobs/{report['job_id']}"
