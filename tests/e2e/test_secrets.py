@@ -1,13 +1,13 @@
 """No secret is kept: jobs run with a marked key and address, and then everything that was written is looked through."""
 
 import json
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+import zstandard
 from psycopg import sql
 
 from tests.e2e.conftest import Deployed
@@ -71,9 +71,6 @@ def _rows(url: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _unpacked(value: object) -> bytes:
-    if isinstance(value, bytes):
-        try:
-            return zlib.decompress(value)
-        except zlib.error:
-            return value
-    return repr(value).encode()
+    if isinstance(value, bytes) and value.startswith(zstandard.FRAME_HEADER):
+        return zstandard.ZstdDecompressor().decompressobj().decompress(value)
+    return value if isinstance(value, bytes) else repr(value).encode()
