@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -19,7 +20,9 @@ from review.web import job_id_of, message, number, page, reader, render
 from storage import attempts
 from storage.engine import Tx
 from tasks import runtime
+from tasks.overhead import burdened
 from tasks.saving import read
+from throughline.domain import overhead
 from throughline.domain.checks.difference import difference
 from throughline.domain.citations import CheckedCitation, CitationStatus, check_citations
 from throughline.domain.job import AttemptId, JobId
@@ -28,6 +31,7 @@ from throughline.domain.report import JobReport
 from throughline.domain.source import Source
 
 _LISTED = 100
+_OVERHEAD_DAYS = 90
 _MOST_SOURCES = 1_000_000  # positions beyond are nobody's, and beyond 64 bits no database's
 
 
@@ -48,7 +52,10 @@ async def _trends(request: Request, _session: Session) -> Response:
         return trend_figures.gather(tx, simulated=simulated, now=runtime.now())
 
     found = await read(gather)
-    return page(request, "trends.html", trends=found)
+    since = runtime.now() - timedelta(days=_OVERHEAD_DAYS)
+    chunking = await burdened(simulated=found.simulated, since=since)
+    told = overhead.notes(chunking.usd_per_hour, chunking.rows)
+    return page(request, "trends.html", trends=found, burdens=chunking.rows, notes=told, days=_OVERHEAD_DAYS)
 
 
 async def _document(request: Request, _session: Session) -> Response:

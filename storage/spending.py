@@ -31,13 +31,14 @@ _TOKENS = (
 
 
 class By(StrEnum):
-    """What sums are grouped by. `week` is the Monday on which it began."""
+    """What sums are grouped by. `week` is the Monday on which it began, `link` the kind of a call's link."""
 
     KIND = "kind"
     PATH = "path"
     WEEK = "week"
     JOB = "job"
     ATTEMPT = "attempt"
+    LINK = "link"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +224,8 @@ def _key(tx: Tx, by: By, who: CTE, when: ColumnElement[datetime]) -> ColumnEleme
             return who.c.job_id
         case By.ATTEMPT:
             return who.c.id
+        case By.LINK:
+            return calls.c.link["kind"].as_string()
 
 
 def _day(tx: Tx, when: ColumnElement[datetime]) -> ColumnElement[str]:

@@ -37,3 +37,12 @@ async def test_the_pages_are_for_those_who_are_logged_in(service: Service):
     async with visiting(service, logged_in=False) as visitor:
         for path in ("/comparison", "/costs"):
             assert (await visitor.get(path)).status_code == 303
+
+
+async def test_the_trends_rank_where_chunking_hurts(service: Service, tmp_path: FilePath):
+    await service.run(summary(PathChoice.CHUNKED, book(tmp_path, 9)))
+    async with visiting(service) as visitor:
+        text = await visitor.text("/trends?jobs=simulated")
+        assert "Where chunking hurts" in text
+        assert "too few to say (1 of 6)" in text
+        assert "Where chunking hurts" not in await visitor.text("/trends?jobs=real")

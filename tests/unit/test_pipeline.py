@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from throughline.domain.models import find
+from throughline.domain.models import find, unlisted
 from throughline.domain.pipeline import Pain, pains, read_calls
-from throughline.domain.pricing import Usage, price
+from throughline.domain.pricing import UnlistedPrice, Usage, price
 from throughline.errors import BadInput
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -39,6 +39,13 @@ def test_without_the_sources_size_all_that_was_read_counts_as_read_once():
 def test_a_call_without_a_cost_counts_at_the_list_price():
     (pain,) = ranked("a,summary,part,900,500,,")
     assert pain.paid_usd == usd(900, 500, batch=False)
+
+
+def test_a_model_of_an_own_endpoint_counts_at_its_stated_price():
+    own = unlisted("llama3.3", context_tokens=131_072, output_tokens=8_192)
+    stated = UnlistedPrice(model="llama3.3", input_usd_per_mtok=Decimal(1), output_usd_per_mtok=Decimal(2))
+    (pain,) = pains(read_calls([HEAD, "a,summary,part,900,500,,"]), own, NOW, stated)
+    assert pain.paid_usd == pain.single_usd == Decimal("0.0019")
 
 
 def test_a_document_that_is_too_long_stays_as_it_is():

@@ -17,7 +17,7 @@ from throughline.domain.job import Kind
 from throughline.domain.ownership import Ownership
 from throughline.errors import BadInput
 
-_BY = tuple(by.value for by in By if by is not By.ATTEMPT)
+_BY = tuple(by.value for by in By if by not in (By.ATTEMPT, By.LINK))
 
 
 @cli.command()

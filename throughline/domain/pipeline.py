@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 
 from throughline.domain.learning.observations import SIZE_CLASS_NAMES, size_class
 from throughline.domain.models import Model
-from throughline.domain.pricing import Usage, price
+from throughline.domain.pricing import UnlistedPrice, Usage, price
 from throughline.errors import BadInput
 
 COLUMNS = ("document", "input_tokens", "output_tokens")
@@ -98,19 +98,35 @@ def _call(record: Mapping[str, str | None]) -> LoggedCall:
     return call
 
 
-def pains(calls: Sequence[LoggedCall], model: Model, at: datetime) -> tuple[Pain, ...]:
+def pains(
+    calls: Sequence[LoggedCall], model: Model, at: datetime, unlisted: UnlistedPrice | None = None
+) -> tuple[Pain, ...]:
     """Kinds and size classes, the one where single passes would have saved most first."""
+    priced = _Priced(model=model, at=at, unlisted=unlisted)
     documents: dict[tuple[str, str], list[LoggedCall]] = {}
     for call in calls:
         documents.setdefault((call.kind, call.document), []).append(call)
     groups: dict[tuple[str, int], list[list[LoggedCall]]] = {}
     for (kind, _), mine in documents.items():
         groups.setdefault((kind, size_class(_written(mine))), []).append(mine)
-    found = [_pain(kind, size, group, model, at) for (kind, size), group in groups.items()]
+    found = [_pain(kind, size, group, priced) for (kind, size), group in groups.items()]
     return tuple(sorted(found, key=lambda pain: (-pain.saved_usd, pain.kind, pain.size)))
 
 
-def _pain(kind: str, size: int, group: list[list[LoggedCall]], model: Model, at: datetime) -> Pain:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Priced:
+    """The model that a single pass would run on, at the prices of that moment."""
+
+    model: Model
+    at: datetime
+    unlisted: UnlistedPrice | None
+
+    def usd(self, input_tokens: int, output_tokens: int, *, batch: bool) -> Decimal:
+        usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
+        return price(usage, self.model.id, batch=batch, at=self.at, unlisted=self.unlisted).usd
+
+
+def _pain(kind: str, size: int, group: list[list[LoggedCall]], priced: _Priced) -> Pain:
     calls = [call for mine in group for call in mine]
     return Pain(
         kind=kind,
@@ -120,26 +136,24 @@ def _pain(kind: str, size: int, group: list[list[LoggedCall]], model: Model, at:
         repeated_tokens=sum(sum(call.input_tokens for call in mine) - _source(mine) for mine in group),
         glue_calls=sum(call.purpose == "glue" for call in calls),
         repairs=sum(call.purpose == "repair" for call in calls),
-        paid_usd=sum((_cost(call, model, at) for call in calls), Decimal(0)),
-        single_usd=sum((_single(mine, model, at) for mine in group), Decimal(0)),
-        too_long=sum(_written(mine) > model.batch_output_tokens for mine in group),
+        paid_usd=sum((_cost(call, priced) for call in calls), Decimal(0)),
+        single_usd=sum((_single(mine, priced) for mine in group), Decimal(0)),
+        too_long=sum(_written(mine) > priced.model.batch_output_tokens for mine in group),
     )
 
 
-def _cost(call: LoggedCall, model: Model, at: datetime) -> Decimal:
+def _cost(call: LoggedCall, priced: _Priced) -> Decimal:
     if call.cost_usd is not None:
         return call.cost_usd
-    usage = Usage(input_tokens=call.input_tokens, output_tokens=call.output_tokens)
-    return price(usage, model.id, batch=False, at=at).usd
+    return priced.usd(call.input_tokens, call.output_tokens, batch=False)
 
 
-def _single(mine: list[LoggedCall], model: Model, at: datetime) -> Decimal:
+def _single(mine: list[LoggedCall], priced: _Priced) -> Decimal:
     """One batch request that reads the source once and writes all but what repairs wrote again. One whose output does
     not fit stays as it is."""
-    if _written(mine) > model.batch_output_tokens:
-        return sum((_cost(call, model, at) for call in mine), Decimal(0))
-    usage = Usage(input_tokens=_source(mine), output_tokens=_written(mine))
-    return price(usage, model.id, batch=True, at=at).usd
+    if _written(mine) > priced.model.batch_output_tokens:
+        return sum((_cost(call, priced) for call in mine), Decimal(0))
+    return priced.usd(_source(mine), _written(mine), batch=True)
 
 
 def _written(mine: list[LoggedCall]) -> int:

@@ -107,21 +107,22 @@ def by_key(groups: Iterable[Group]) -> dict[tuple[str, ...], Spent]:
 def _list_usd(group: Group) -> Decimal | None:
     """The list price; None where no table has one, so that what was paid stands in for it."""
     usage = Usage(input_tokens=group.prompt_tokens, output_tokens=group.output_tokens)
-    return _priced(group, usage, batch=False)
+    return priced(group, usage, batch=False)
 
 
 def _wasted_usd(group: Group) -> Decimal:
     """What the unusable output tokens cost; without a price, their share of what was paid."""
     if group.wasted_tokens == 0:
         return Decimal(0)
-    priced = _priced(group, Usage(output_tokens=group.wasted_tokens), batch=group.batch)
-    if priced is not None:
-        return min(priced, group.paid_usd)
+    listed = priced(group, Usage(output_tokens=group.wasted_tokens), batch=group.batch)
+    if listed is not None:
+        return min(listed, group.paid_usd)
     tokens = group.prompt_tokens + group.output_tokens
     return (group.paid_usd * group.wasted_tokens / max(tokens, 1)).quantize(Decimal("1e-12"))
 
 
-def _priced(group: Group, usage: Usage, *, batch: bool) -> Decimal | None:
+def priced(group: Group, usage: Usage, *, batch: bool) -> Decimal | None:
+    """What those tokens cost at the prices of the group's day and band; None where no table has one."""
     if not group.listed:
         return None
     try:
