@@ -81,6 +81,50 @@ def test_a_cut_above_the_bound_is_a_miss_and_one_below_says_nothing():
     assert above.forecast(PROFILE).upper_tokens > below.forecast(PROFILE).upper_tokens
 
 
+RATIOS = [pytest.param(0.3, id="shorter than structure said"), pytest.param(3.0, id="longer than structure said")]
+
+
+def of_size(times: float) -> Profile:
+    """The profile of a job so many times as large, sources too."""
+    return replace(
+        PROFILE,
+        prior_tokens=PROFILE.prior_tokens * times,
+        worst_tokens=PROFILE.worst_tokens * times,
+        source_tokens=round(PROFILE.source_tokens * times),
+    )
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+@pytest.mark.parametrize("jobs", [1, 4, 12, 60])
+def test_small_jobs_move_the_forecast_of_one_71_times_as_large_by_less_than_a_third(jobs: int, ratio: float):
+    small = [each for i in range(jobs) for each in observed(of_size(0.8 + 0.1 * (i % 5)), ratio)]
+    large = of_size(71)
+    moved = math.log(SizeLearner(small).forecast(large).likely_tokens / large.prior_tokens)
+    assert abs(moved) <= 0.3 * abs(math.log(ratio))
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_jobs_of_near_size_move_the_forecast_most_of_the_way(ratio: float):
+    small = observed(PROFILE, *[ratio] * 4)
+    large = of_size(71)
+    near = [each for times in (50, 60, 80, 100) for each in observed(of_size(times), ratio)]
+    moved = math.log(SizeLearner([*small, *near]).forecast(large).likely_tokens / large.prior_tokens)
+    assert moved / math.log(ratio) > 0.75
+
+
+def test_a_forecast_does_not_jump_at_any_size():
+    learner = SizeLearner(each for times in (1, 30) for each in observed(of_size(times), *[2.0 / times**0.2] * 6))
+    steps = [of_size(math.exp(0.02 * step)) for step in range(-100, 400)]
+    logs = [math.log(learner.forecast(each).likely_tokens / each.prior_tokens) for each in steps]
+    assert max(abs(a - b) for a, b in zip(logs[1:], logs, strict=False)) < 0.02
+
+
+def test_a_single_attempt_is_named_as_one():
+    assert SizeLearner(observed(PROFILE, 1.0)).forecast(PROFILE).basis == (
+        "no bound yet (1 finished attempt): structural worst case"
+    )
+
+
 def test_a_new_model_starts_from_the_old_centre_with_a_wider_spread_and_no_bound():
     learner = SizeLearner(observed(PROFILE, *[2 * ratio for ratio in SPREAD_RATIOS * 4]))
     old, new = learner.forecast(PROFILE), learner.forecast(replace(PROFILE, model="second"))

@@ -18,6 +18,7 @@ from throughline.domain.learning.bounds import Corrections
 from throughline.domain.learning.effects import Centre, EffectPrior, Effects, Part
 from throughline.domain.learning.observations import Observation, Profile, size_class
 from throughline.domain.learning.overrun import Overrun, overrun
+from throughline.domain.learning.parts import PRIORS, JobParts
 from throughline.domain.learning.residuals import Distribution, Score
 
 WINDOW = 200  # jobs of one size class that a bound looks back on
@@ -28,18 +29,7 @@ _WILDEST = 1.5  # log of the largest factor over the likely size that a mean tak
 _STEP = 0.25
 _GRID = tuple(step * _STEP for step in range(-16, 25))  # standard deviations from the likely size: -4 to 6
 
-# Priors: what the structural figures may be off by (log standard deviations), and how fast it changes.
-PRIORS = {
-    "all": EffectPrior(spread=0.20, wander=0.010),
-    "epoch": EffectPrior(spread=0.35, wander=0.022),
-    "kind": EffectPrior(spread=0.25, wander=0.006),
-    "path": EffectPrior(spread=0.10, wander=0.003),
-    "cell": EffectPrior(spread=0.15, wander=0.010),
-    "slope": EffectPrior(spread=0.20, wander=0.003),
-    "kind slope": EffectPrior(spread=0.20, wander=0.003),
-}
-
-# The same for the logarithm of |error| / stated spread: some kinds and sizes vary more than structure says.
+# Priors of the logarithm of |error| / stated spread: some kinds and sizes vary more than structure says.
 SCALE_PRIORS = {
     "all": EffectPrior(spread=0.25, wander=0.010),
     "kind": EffectPrior(spread=0.35, wander=0.010),
@@ -53,8 +43,8 @@ _LOG_ERROR_VARIANCE = math.pi**2 / 8
 class SizeForecast:
     """What an output is expected to take, in tokens, thinking included; complete in itself.
 
-    `likely_tokens` is the middle, `expected_tokens` the mean (what costs follow), `lower_tokens` to
-    `upper_tokens` hold 80 %. Without a bound (`bounded` false) the upper end is the structural worst case and
+    `likely_tokens` is the middle, `expected_tokens` the mean (what costs follow; where lengths hardly vary, not above the
+    bound), `lower_tokens` to `upper_tokens` hold 80 %. Without a bound (`bounded` false) the upper end is the structural worst case and
     the lower end None. `jobs` finished attempts of this model and prompt version stand behind it, and the
     bound counts for `bound_weight` of them. `survival[i]` is the chance of more than
     likely_tokens x exp(log_spread x (-4 + i / 4)).
@@ -143,13 +133,13 @@ class SizeLearner:
 
     def __init__(self, observations: Iterable[Observation] = (), *, level: float = bounds.LEVEL) -> None:
         self._level = level
+        self._parts = JobParts()
         self._effects = Effects(PRIORS)
         self._scales = Effects(SCALE_PRIORS)
         self._corrections = Corrections(level)
         self._by_class: dict[tuple[tuple[str, str], int], deque[_Record]] = {}
         self._latest: deque[_Record] = deque(maxlen=_ELSEWHERE)
         self._epoch_jobs: dict[tuple[str, str], int] = {}
-        self._mean_log_source: dict[str, tuple[float, int]] = {}
         self._known: dict[_Group, Distribution] = {}
         self._masses: dict[_Group, tuple[float, ...]] = {}
         self._as_of: datetime | None = None
@@ -173,7 +163,7 @@ class SizeLearner:
         self._remember(profile, place, (value - place.centre.mean) / place.spread, censored=observation.censored)
         self._effects.add(place.parts, value, place.noise, censored=observation.censored)
         self._learn_scale(place, value - place.centre.mean, censored=observation.censored)
-        self._learn_source_size(profile)
+        self._parts.add(profile)
         self._as_of = observation.at
         self._known.clear()
         self._masses.clear()
@@ -183,7 +173,7 @@ class SizeLearner:
         return self._forecast(profile, self._place(profile))
 
     def _place(self, profile: Profile) -> _Place:
-        parts = self._parts(profile)
+        parts = self._parts.of(profile)
         centre = self._effects.centre(parts)
         likely = profile.prior_tokens * math.exp(centre.mean)
         group = size_class(likely)
@@ -205,29 +195,6 @@ class SizeLearner:
             scale = self._scales.centre(place.scale_parts).mean
             seen = math.log(max(abs(error) / place.spread, 1e-3)) + scale - _LOG_ERROR_MEAN
             self._scales.add(place.scale_parts, seen, _LOG_ERROR_VARIANCE, censored=False)
-
-    def _parts(self, profile: Profile) -> tuple[Part, ...]:
-        slope = self._source_feature(profile)
-        return (
-            Part(("all",)),
-            Part(("epoch", *profile.epoch)),
-            Part(("kind", profile.kind)),
-            Part(("path", profile.path)),
-            Part(("cell", profile.kind, profile.model, profile.depth)),
-            Part(("slope",), slope),
-            Part(("kind slope", profile.kind), slope),
-        )
-
-    def _source_feature(self, profile: Profile) -> float:
-        """How much larger than usual for its kind the sources are (log). It starts without any influence."""
-        mean, jobs = self._mean_log_source.get(profile.kind, (0.0, 0))
-        return max(-3.0, min(3.0, math.log(max(profile.source_tokens, 1)) - mean)) if jobs else 0.0
-
-    def _learn_source_size(self, profile: Profile) -> None:
-        mean, jobs = self._mean_log_source.get(profile.kind, (0.0, 0))
-        gain = max(1 / (jobs + 1), 0.01)
-        log_source = math.log(max(profile.source_tokens, 1))
-        self._mean_log_source[profile.kind] = mean + gain * (log_source - mean), jobs + 1
 
     def _correct(self, group: int, upper_tokens: int | None, observation: Observation) -> None:
         """Tell the size class how its bound did; a cut below the bound tells nothing."""
@@ -286,7 +253,7 @@ class SizeLearner:
         lower = scores.lower(1 - self._level) if bounded else None
         return SizeForecast(
             likely_tokens=max(1, round(place.likely_tokens)),
-            expected_tokens=max(1, round(place.likely_tokens * _mean_factor(survival, place.spread))),
+            expected_tokens=min(max(1, round(place.likely_tokens * _mean_factor(survival, place.spread))), upper),
             lower_tokens=None if lower is None else round(place.likely_tokens * math.exp(lower * place.spread)),
             upper_tokens=upper,
             bounded=bounded,
@@ -338,8 +305,9 @@ def _mean_factor(survival: Sequence[float], spread: float) -> float:
 
 
 def _basis(jobs: int, *, bounded: bool, others: bool) -> str:
+    attempts = f"{jobs} finished attempt{'' if jobs == 1 else 's'}"
     if bounded:
-        return f"learned from {jobs} finished attempts"
+        return f"learned from {attempts}"
     if jobs or others:
-        return f"no bound yet ({jobs} finished attempts): structural worst case"
+        return f"no bound yet ({attempts}): structural worst case"
     return "structural prior (no finished attempts used)"
