@@ -1,7 +1,7 @@
 """What a person changes: the decision on a job, and the seconds in which they read."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from starlette.background import BackgroundTask
@@ -19,7 +19,8 @@ from tasks import deciding, runtime
 from tasks.saving import read, saved
 from throughline.domain.comparison import path_of
 from throughline.domain.job import AttemptId, JobId, Path
-from throughline.domain.review import Choice, Decision, Origin
+from throughline.domain.report import AttemptReport
+from throughline.domain.review import Blind, Choice, Decision, Origin
 from throughline.errors import ThroughlineError
 
 _LONGEST_REASON = 4_000
@@ -48,15 +49,17 @@ def _decision(found: JobView, session: Session, form: Mapping[str, str]) -> Deci
     except ValueError:
         raise HTTPException(403, "Choose approve, reject or rerun.") from None
     attempt = _attempt(found, session, form) if choice is Choice.APPROVE else None
+    blind = _blind(found, session, attempt) if "blind" in form else None
     path = form.get("path", "")
     return Decision(
         choice=choice,
         reviewer=session.reviewer,
-        reason=_reason(found, attempt, form),
+        reason=_reason(blind, form),
         attempt_id=attempt,
         path=Path(path) if choice is Choice.RERUN and path in set(Path) else None,
         budget_usd=_budget(form.get("budget_usd", "")) if choice is Choice.RERUN else None,
         note=form.get("note", "").strip()[:_LONGEST_REASON] if choice is Choice.RERUN else "",
+        blind=blind,
         came_from=Origin.PAGE,
     )
 
@@ -74,19 +77,31 @@ def _attempt(found: JobView, session: Session, form: Mapping[str, str]) -> Attem
     """The named attempt, or the side that a blind reader preferred; None leaves it to the job."""
     if named := form.get("attempt"):
         return AttemptId(named)
-    side, pair = form.get("side"), found.pair
-    if side not in ("a", "b") or pair is None:
+    side, pair = form.get("side"), _as_shown(found, session)
+    return pair["ab".index(side)].id if side in ("a", "b") and pair is not None else None
+
+
+def _as_shown(found: JobView, session: Session) -> Sequence[AttemptReport] | None:
+    """Both outputs in the order in which this reviewer sees them blind."""
+    if found.pair is None:
         return None
-    left, right = reversed(pair) if swapped(found.report.id, session.reviewer) else pair
-    return (left if side == "a" else right).id
+    return found.pair[::-1] if swapped(found.report.id, session.reviewer) else found.pair
 
 
-def _reason(found: JobView, attempt: AttemptId | None, form: Mapping[str, str]) -> str:
+def _blind(found: JobView, session: Session, chosen: AttemptId | None) -> Blind | None:
+    """What a blind reader preferred; None when no side was approved."""
+    pair = _as_shown(found, session)
+    preferred = next((each for each in pair or () if each.id == chosen), None)
+    if pair is None or preferred is None:
+        return None
+    return Blind(preferred=path_of(preferred, found.report), shown_first=path_of(pair[0], found.report))
+
+
+def _reason(blind: Blind | None, form: Mapping[str, str]) -> str:
     reason = form.get("reason", "").strip()[:_LONGEST_REASON]
     if "blind" not in form:
         return reason
-    chosen = next((each for each in found.report.attempts if each.id == attempt), None)
-    preferred = "" if chosen is None else f", preferred {path_of(chosen, found.report)}"
+    preferred = "" if blind is None else f", preferred {blind.preferred}"
     return f"{reason} (compared blind{preferred})".strip()
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 
 from storage.engine import Tx
-from storage.tables import checks, citations, comparisons
+from storage.tables import checks, citations
 from throughline.domain.citations import CheckedCitation
-from throughline.domain.job import AttemptId, JobId
+from throughline.domain.job import AttemptId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +67,3 @@ def of_attempt(tx: Tx, attempt_id: AttemptId) -> list[CheckRow]:
     """The stored checks by name."""
     rows = tx.execute(select(checks).where(checks.c.attempt_id == attempt_id).order_by(checks.c.name))
     return [CheckRow(name=row.name, passed=row.passed, evidence=row.evidence) for row in rows]
-
-
-def save_comparison(tx: Tx, job_id: JobId, measures: Mapping[str, Any], now: datetime) -> None:
-    """Replace the job's comparison of its two outputs."""
-    tx.execute(delete(comparisons).where(comparisons.c.job_id == job_id))
-    tx.execute(insert(comparisons).values(job_id=job_id, measures=dict(measures), created_at=now))

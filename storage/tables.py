@@ -5,8 +5,8 @@ sources ──< job_sources >── jobs ──< plans
                               │        ├──< units ──< citations
                               │        ├──< checks
                               │        └─── calibration
-                              ├──< comparisons
-                              └──< reviews
+                              └──< reviews ─── comparisons
+                                       └──< reading_seconds
 """
 
 from sqlalchemy import (
@@ -214,14 +214,6 @@ checks = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
-comparisons = Table(
-    "comparisons",
-    metadata,
-    Column("job_id", String(36), ForeignKey("jobs.id"), primary_key=True),
-    Column("measures", Json, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-)
-
 reviews = Table(
     "reviews",
     metadata,
@@ -236,6 +228,15 @@ reviews = Table(
     Column("came_from", String(16)),  # page, command, prefect or clock
     Column("expires_at", UtcDateTime),
     Index("ix_reviews_job_id", "job_id"),
+)
+
+# A decision after a blind reading of both outputs. What machines measure of them is never stored: it is computed anew.
+comparisons = Table(
+    "comparisons",
+    metadata,
+    Column("review_id", String(36), ForeignKey("reviews.id"), primary_key=True),
+    Column("preferred", String(16), nullable=False),  # the path whose output was approved
+    Column("shown_first", String(16), nullable=False),  # the path that stood on the left
 )
 
 # One row a second in which somebody was really reading: two tabs, or a beat sent twice, count once.

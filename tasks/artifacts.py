@@ -1,4 +1,4 @@
-"""What the Prefect UI shows of a job: the plan as a table, progress, the result as Markdown.
+"""What the Prefect UI shows of a job: the plan as a table, progress, the result as Markdown, both paths compared.
 
 Outside a flow run these do nothing: the ledger has it all. For the same reason none of them can fail a job.
 """
@@ -15,8 +15,9 @@ from storage import attempts, jobs, reports
 from storage.engine import reading
 from tasks import runtime
 from tasks.checking import load_output
+from tasks.comparing import compared
 from tasks.step import in_flow_run
-from throughline.domain import document
+from throughline.domain import document, measures
 from throughline.domain.happenings import page_of
 from throughline.domain.job import AttemptId, JobId
 from throughline.domain.plan import PathEstimate, Plan
@@ -117,9 +118,13 @@ async def _update(job_id: JobId, plan: Plan, artifact_id: UUID) -> None:
 
 
 async def publish_result(report: JobReport) -> None:
-    """How the job ended: status and reason, costs, where the whole is, and the beginning of the output."""
+    """How the job ended: status and reason, costs, where the whole is, and the beginning of the output.
+
+    Of a job that ran both paths also what was observed of each.
+    """
     if in_flow_run():
         await _shown(report.id, _show_result(report))
+        await _shown(report.id, _show_comparison(report))
 
 
 async def _show_result(report: JobReport) -> None:
@@ -140,6 +145,27 @@ async def _show_result(report: JobReport) -> None:
         key=f"result-{report.id}",
         markdown="\n\n".join(part for part in parts if part),
         description=f"{report.spec.kind} of {plain(report.title)}: {report.status}",
+    )
+
+
+async def _show_comparison(report: JobReport) -> None:
+    from prefect.artifacts import acreate_markdown_artifact
+
+    with reading(runtime.current().engine) as tx:
+        rows = compared(tx, report)
+    if rows is None:
+        return
+    page = page_of(report.id, runtime.current().settings.review_url)
+    parts = [
+        "Simulated: no real model wrote this and nothing was paid." if report.simulated else "",
+        measures.to_markdown(rows),
+        "The difference is chunked less single pass. There is no score and no winner: people decide. Beside each "
+        f"other: [both outputs]({page}/compare), [blind]({page}/blind)",
+    ]
+    await acreate_markdown_artifact(
+        key=f"comparison-{report.id}",
+        markdown="\n\n".join(part for part in parts if part),
+        description=f"{report.spec.kind} of {plain(report.title)}: both paths",
     )
 
 

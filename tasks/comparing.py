@@ -6,7 +6,7 @@ from datetime import datetime
 from statistics import fmean
 from typing import Any
 
-from storage import attempts, batches, checks, jobs, reports, reviews, spending
+from storage import attempts, batches, checks, comparisons, jobs, reports, reviews, spending
 from storage.engine import Tx
 from storage.spending import By, Scope
 from throughline.domain.comparison import Side, path_of, sides
@@ -14,17 +14,20 @@ from throughline.domain.job import JobId, Kind, Path
 from throughline.domain.measures import Checked, Compared, Facts, Values, compare, observe
 from throughline.domain.paired import Paired, paired
 from throughline.domain.report import AttemptReport, JobReport
+from throughline.domain.review import BlindCounts
 from throughline.domain.spending import Spent, by_key, summed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """Many jobs that ran both paths. `approved` counts how often people published which path."""
+    """Many jobs that ran both paths. `approved` counts how often people published which path, `blind` those who read
+    both outputs without knowing which was which."""
 
     simulated: bool
     jobs: int
     rows: tuple[Paired, ...]
     approved: Mapping[str, int]
+    blind: BlindCounts
 
 
 def values_of(tx: Tx, report: JobReport) -> tuple[Values, Values] | None:
@@ -86,7 +89,8 @@ def overview(
         if values is not None:
             found.append(values)
             _count_approval(tx, report, approved)
-    return Overview(simulated=simulated, jobs=len(found), rows=paired(found), approved=approved)
+    blind = comparisons.counts(tx, simulated=simulated, kind=kind, since=since)
+    return Overview(simulated=simulated, jobs=len(found), rows=paired(found), approved=approved, blind=blind)
 
 
 def _count_approval(tx: Tx, report: JobReport, approved: dict[str, int]) -> None:

@@ -1,18 +1,17 @@
-"""Conclude: compare when both paths ran, remember what sizes came out, publish or hand to a person."""
+"""Conclude: remember what sizes came out, publish or hand to a person."""
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from storage import attempts, calibration, checks, jobs, reports, reviews
+from storage import attempts, calibration, jobs, reports, reviews
 from storage.attempts import Attempt
 from storage.engine import Tx, reading
 from tasks import leasing, runtime
 from tasks.saving import read, saved
 from tasks.step import step
-from throughline.domain.comparison import published_of, sides
+from throughline.domain.comparison import published_of
 from throughline.domain.job import AttemptStatus, JobId, JobStatus, ReviewMode, Role
 from throughline.domain.policy import Action
-from throughline.domain.report import AttemptReport, JobReport, dollars
+from throughline.domain.report import AttemptReport, JobReport
 from throughline.domain.review import choices
 from throughline.errors import BadInput, BudgetExceeded, ThroughlineError
 
@@ -29,9 +28,6 @@ async def conclude(job_id: JobId) -> JobReport:
         leasing.require(tx, job_id)
         for attempt in report.attempts:
             _remember_size(tx, report, attempt, ended[attempt.id])
-        if len(compared := sides(report)) == 2:
-            measures = {str(side.path): asdict(side) | {"cost_usd": dollars(side.cost_usd)} for side in compared}
-            checks.save_comparison(tx, job_id, measures, runtime.now())
         if published is not None:
             jobs.publish(tx, job_id, published)
         jobs.set_status(tx, job_id, status, reason=reason, now=runtime.now())

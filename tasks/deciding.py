@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from storage import jobs, reviews
+from storage import comparisons, jobs, reviews
 from storage.engine import Tx
 from storage.jobs import Job
 from storage.reviews import Review
@@ -38,6 +38,8 @@ async def decide(job_id: JobId, decision: Decision) -> JobId | None:
         if not _write_down(tx, review.id, decision):
             return _Decided(first=False)
         again = None if make_again is None else make_again(tx).id
+        if decision.blind is not None:
+            comparisons.save(tx, review.id, decision.blind)
         if publish is not None:
             jobs.publish(tx, job_id, publish)
         status = JobStatus.DONE if publish is not None else JobStatus.REJECTED

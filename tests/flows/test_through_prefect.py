@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
 from decimal import Decimal
@@ -248,6 +249,23 @@ async def test_a_job_that_waits_for_a_person_says_why_and_where(tmp_path: Path):
     assert "waits for a person (review=always)" in result
     assert f"](http://127.0.0.1:8420/jobs/{told['job_id']})" in result
     assert "| chunked (primary) | complete |" in result
+
+
+async def test_a_job_of_both_paths_shows_them_measure_by_measure(simulator: Simulator, tmp_path: Path):
+    told = await document_job(sources=[chapters(tmp_path)], kind=Kind.SUMMARY, path=PathChoice.BOTH)
+    text = await artifact(f"comparison-{told['job_id']}")
+    assert text.startswith("Simulated: no real model wrote this")
+    (paid,) = re.findall(r"^\| cost paid \| \$([\d.]+) \| \$([\d.]+) \| (\S)\$([\d.]+) \| All that", text, re.MULTILINE)
+    billed = Decimal(simulator.bill()["total_usd"])
+    assert abs(Decimal(paid[0]) + Decimal(paid[1]) - billed) <= Decimal("0.0001")  # each is rounded to that
+    assert f"/jobs/{told['job_id']}/blind)" in text
+
+
+async def test_a_job_of_one_path_has_nothing_to_compare(tmp_path: Path):
+    told = await document_job(sources=[chapters(tmp_path)], kind=Kind.SUMMARY, path=PathChoice.CHUNKED)
+    async with get_client() as client:
+        wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[f"comparison-{told['job_id']}"]))
+        assert await client.read_artifacts(artifact_filter=wanted) == []
 
 
 async def test_the_plan_names_what_was_left_out(tmp_path: Path):

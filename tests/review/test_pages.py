@@ -126,6 +126,16 @@ async def test_an_output_that_was_preferred_blind_is_published_and_the_reason_sa
     assert job.reason == f"clearer (compared blind, preferred {wanted.path})"
 
 
+async def test_blind_verdicts_are_counted_on_the_page_of_many_jobs(service: Service, tmp_path: FilePath):
+    report = await waiting_job(service, tmp_path, PathChoice.BOTH)
+    async with visiting(service) as visitor:
+        assert "Nobody has decided after a blind reading yet." in await visitor.text("/comparison?jobs=simulated")
+        await visitor.decide(report.id, "approve", blind="1", side="a")
+        text = await visitor.text("/comparison?jobs=simulated")
+    counted = "single pass 0, chunked 1" if swapped(report.id, "Ada") else "single pass 1, chunked 0"
+    assert f"Preferred blind: {counted}. The output that was shown first: 1 of 1." in text
+
+
 async def test_the_figures_are_those_of_the_ledger(service: Service, tmp_path: FilePath):
     report = await waiting_job(service, tmp_path)
     async with visiting(service) as visitor:

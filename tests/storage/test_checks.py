@@ -7,7 +7,7 @@ from sqlalchemy import select
 from storage import checks
 from storage.checks import CheckRow
 from storage.engine import Engine, reading, transaction
-from storage.tables import citations, comparisons
+from storage.tables import citations
 from tests.storage.support import NOW, begin, begun
 from throughline.domain.citations import CheckedCitation, CitationStatus
 from throughline.domain.job import Path
@@ -61,12 +61,3 @@ def test_the_checks_of_another_attempt_stay(ledger: Engine):
         checks.save(tx, other.id, results=[], quotes=[], now=NOW)
         assert checks.of_attempt(tx, attempt.id) == [FAILED]
     assert len(quotes(ledger)) == 1
-
-
-def test_a_job_has_one_comparison_the_newest(ledger: Engine):
-    with transaction(ledger) as tx:
-        attempt = begun(tx)
-        checks.save_comparison(tx, attempt.job_id, {"units": [3, 4]}, NOW)
-        checks.save_comparison(tx, attempt.job_id, {"units": [4, 4]}, NOW)
-        (row,) = tx.execute(select(comparisons))
-    assert row.measures == {"units": [4, 4]}

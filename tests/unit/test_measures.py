@@ -17,6 +17,7 @@ from throughline.domain.measures import (
     measure,
     observe,
     to_json,
+    to_markdown,
     told,
     told_difference,
 )
@@ -150,6 +151,13 @@ def test_checks_that_found_nothing_are_quiet(key: str, left: int | None, right: 
 def test_values_are_told_with_their_unit(value: str | None, unit: str, text: str, difference: str):
     number = None if value is None else Decimal(value)
     assert (told(number, unit), told_difference(number, unit)) == (text, difference)
+
+
+def test_the_markdown_table_says_what_each_measure_means_and_leaves_quiet_ones_out():
+    rows = compare({"calls": Decimal(2), "check.names": Decimal(0)}, {"calls": Decimal(5), "check.names": Decimal(0)})
+    head, _, line = to_markdown(rows).splitlines()
+    assert head == "| measure | single pass | chunked | difference | means | does not mean |"
+    assert line == "| calls | 2 | 5 | +3 | Paid requests. | Nothing about what was written. |"
 
 
 def test_the_json_has_both_values_and_what_they_mean():

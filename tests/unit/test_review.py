@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from throughline.domain.job import JobSpec, Kind, Path, PathChoice
-from throughline.domain.review import Choice, Decision, OnExpiry, Origin, choices, rerun_of
+from throughline.domain.review import BlindCounts, Choice, Decision, OnExpiry, Origin, choices, rerun_of
 
 SPEC = JobSpec(kind=Kind.SUMMARY, model="m", instructions="Be short.", budget_usd=Decimal(2))
 COSTS = [(Path.SINGLE_PASS, Decimal("1.239")), (Path.CHUNKED, Decimal("0.1"))]
@@ -20,6 +20,12 @@ def rerun(**wanted: Any) -> Decision:
 def test_a_decision_without_minutes_takes_those_that_were_counted():
     decision = Decision(choice=Choice.APPROVE, reviewer="Ada", came_from=Origin.PAGE)
     assert (decision.minutes, decision.attempt_id, decision.path, decision.reason) == (None, None, None, "")
+
+
+def test_blind_verdicts_are_counted_and_no_more():
+    counts = BlindCounts(preferred={Path.SINGLE_PASS: 1, Path.CHUNKED: 2}, shown_first=2)
+    assert counts.sentence == "Preferred blind: single pass 1, chunked 2. The output that was shown first: 2 of 3."
+    assert BlindCounts(preferred={Path.CHUNKED: 0}, shown_first=0).sentence.startswith("Nobody has decided")
 
 
 def test_the_words_of_a_decision_are_those_that_people_type():

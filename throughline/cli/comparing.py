@@ -61,7 +61,7 @@ async def _one(wanted: str, *, as_json: bool) -> int:
 
 
 def _show_one(report: JobReport, rows: tuple[Compared, ...]) -> None:
-    lines = [_line(row) for row in rows if not row.is_quiet]
+    lines = [measures.cells(row) for row in rows if not row.is_quiet]
     display.grid("measure", ["single_pass", "chunked", "difference", "means", "does not mean"], lines, right=3)
     checks = [row.measure for row in rows if row.is_quiet and row.measure.key.startswith("check.")]
     quiet = [check.title.removesuffix(": findings") for check in checks]
@@ -74,12 +74,6 @@ def _show_one(report: JobReport, rows: tuple[Compared, ...]) -> None:
     display.say("The difference is chunked less single pass. There is no score and no winner: people decide.")
     if report.simulated:
         display.say("Simulated: no real model wrote this and nothing was paid.")
-
-
-def _line(row: Compared) -> list[str]:
-    of = row.measure
-    values = (told(row.left, of.unit), told(row.right, of.unit), told_difference(row.difference, of.unit))
-    return [of.title, *values, of.means, of.means_not]
 
 
 def _by_tenth(rows: tuple[Compared, ...]) -> list[list[str]]:
@@ -103,8 +97,9 @@ async def _many(kind: Kind | None, since_: str | None, *, simulated: bool, limit
         with reading(rt.engine) as tx:
             found = comparing.overview(tx, simulated=simulated, kind=kind, since=start, limit=limit)
     if as_json:
+        blind = {"preferred": found.blind.preferred, "shown_first": found.blind.shown_first}
         told_ = {"simulated": simulated, "jobs": found.jobs, "least_pairs": LEAST_PAIRS, "approved": found.approved}
-        click.echo(json.dumps({**told_, "measures": paired.to_json(found.rows)}))
+        click.echo(json.dumps({**told_, "blind": blind, "measures": paired.to_json(found.rows)}))
     else:
         _show_many(found)
     return 0
@@ -116,12 +111,14 @@ def _show_many(found: Overview) -> None:
         other = "" if found.simulated else ", or ask with --simulated"
         display.say(f"No {world} job ran both paths yet. Run one with --path both{other}.")
         return
-    display.say(f"{found.jobs} {world} jobs that ran both paths; chunked less single pass, mean and 95 % interval")
+    noun = "job" if found.jobs == 1 else "jobs"
+    display.say(f"{found.jobs} {world} {noun} that ran both paths; chunked less single pass, mean and 95 % interval")
     lines = [_paired_line(row) for row in found.rows if not row.measure.key.startswith(("tenth.", "errors."))]
     display.grid("measure", ["pairs", "mean", "from", "to", "says"], lines, right=4)
     counted = ", ".join(f"{path} {count}" for path, count in found.approved.items())
     display.say(f"People published: {counted}. There is no score and no winner; many measures looked at at once will")
     display.say("differ by chance now and then, one in twenty of those that do not.")
+    display.say(found.blind.sentence)
     if found.simulated:
         display.say("Simulated: no real model wrote this and nothing was paid.")
 

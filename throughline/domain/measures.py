@@ -193,6 +193,20 @@ def told_difference(value: Decimal | None, unit: str) -> str:
     return f"{'+' if value > 0 else '−' if value < 0 else '±'}{size}"
 
 
+def to_markdown(rows: Sequence[Compared]) -> str:
+    """A table for people: every measure but the quiet ones, with what it means and what not."""
+    head = ["measure", "single pass", "chunked", "difference", "means", "does not mean"]
+    lines = [head, ["---", "---:", "---:", "---:", "---", "---"], *(cells(row) for row in rows if not row.is_quiet)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def cells(row: Compared) -> list[str]:
+    """One line of a table: title, both values, difference, what it means and what not."""
+    of = row.measure
+    values = [told(row.left, of.unit), told(row.right, of.unit), told_difference(row.difference, of.unit)]
+    return [of.title, *values, of.means, of.means_not]
+
+
 def to_json(rows: Sequence[Compared]) -> list[dict[str, Any]]:  # Any: JSON values
     """Both values, difference and meaning of each measure; decimals are strings, exact."""
     return [

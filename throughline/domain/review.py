@@ -1,6 +1,6 @@
 """A person's decision on a job that stopped for one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -33,11 +33,37 @@ class OnExpiry(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Blind:
+    """Which path's output somebody preferred without knowing it, and which one stood on the left."""
+
+    preferred: Path
+    shown_first: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlindCounts:
+    """Many such verdicts: how often each path was preferred, and how often the one that was shown first."""
+
+    preferred: Mapping[Path, int]
+    shown_first: int
+
+    @property
+    def sentence(self) -> str:
+        """The counts and nothing more: preferring is one person's word on one job."""
+        read = sum(self.preferred.values())
+        if read == 0:
+            return "Nobody has decided after a blind reading yet."
+        told = ", ".join(f"{path.replace('_', ' ')} {count}" for path, count in self.preferred.items())
+        return f"Preferred blind: {told}. The output that was shown first: {self.shown_first} of {read}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """Who decided what, why, and how long they read.
 
-    `minutes` None takes what the review page measured. An approval may name the attempt whose output is
-    published. A rerun may name the path, another budget, and a word to the writer, which joins the instructions.
+    `minutes` None takes what the review page measured. An approval may name the attempt whose output is published, and
+    after a blind reading what was preferred. A rerun may name the path, another budget, and a word to the writer,
+    which joins the instructions.
     """
 
     choice: Choice
@@ -48,6 +74,7 @@ class Decision:
     path: Path | None = None
     budget_usd: Decimal | None = None
     note: str = ""
+    blind: Blind | None = None
     came_from: Origin
 
 
