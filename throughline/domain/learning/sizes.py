@@ -43,10 +43,10 @@ _LOG_ERROR_VARIANCE = math.pi**2 / 8
 class SizeForecast:
     """What an output is expected to take, in tokens, thinking included; complete in itself.
 
-    `likely_tokens` is the middle, `expected_tokens` the mean (what costs follow; where lengths hardly vary, not above the
-    bound), `lower_tokens` to `upper_tokens` hold 80 %. Without a bound (`bounded` false) the upper end is the structural worst case and
-    the lower end None. `jobs` finished attempts of this model and prompt version stand behind it, and the
-    bound counts for `bound_weight` of them. `survival[i]` is the chance of more than
+    `likely_tokens` is the middle, `expected_tokens` the mean (what costs follow; never above the upper end),
+    `lower_tokens` to `upper_tokens` hold 80 %. Without a bound (`bounded` false) the upper end is the structural
+    worst case and the lower end None. `jobs` finished attempts of this model and prompt version stand behind it, and
+    the bound counts for `bound_weight` of them. `survival[i]` is the chance of more than
     likely_tokens x exp(log_spread x (-4 + i / 4)).
     """
 
