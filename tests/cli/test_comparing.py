@@ -32,7 +32,7 @@ def test_over_all_jobs_few_are_too_few(with_key: Shell):
     a_job(with_key)
     assert "No real job ran both paths yet" in with_key.throughline("compare").stdout
     told = with_key.throughline("compare", "--simulated", "--json").object
-    assert (told["jobs"], told["measures"][0]["says"]) == (1, "too few to say (1 of 20 pairs)")
+    assert (told["jobs"], told["measures"][0]["says"]) == (1, "too few to say (1 of 40 pairs)")
 
 
 def test_a_job_of_one_path_is_told_how_to_run_both(with_key: Shell):

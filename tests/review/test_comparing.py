@@ -21,7 +21,7 @@ async def test_few_jobs_are_too_few_to_say(service: Service, tmp_path: FilePath)
     async with visiting(service) as visitor:
         assert "Nothing to compare yet" in await visitor.text("/comparison")
         text = await visitor.text("/comparison?jobs=simulated")
-    assert "too few to say (1 of 20 pairs)" in text
+    assert "too few to say (1 of 40 pairs)" in text
 
 
 async def test_the_costs_are_the_bill(service: Service, tmp_path: FilePath):

@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -12,7 +13,7 @@ from throughline.domain.measures import Values
 from throughline.domain.paired import LEAST_PAIRS, interval, paired, to_json
 
 costs = st.lists(
-    st.tuples(st.decimals(0, 100, places=4), st.decimals(0, 100, places=4)), min_size=LEAST_PAIRS, max_size=30
+    st.tuples(st.decimals(0, 100, places=4), st.decimals(0, 100, places=4)), min_size=LEAST_PAIRS, max_size=50
 )
 
 
@@ -39,7 +40,7 @@ def test_swapping_the_sides_turns_the_interval_round(pairs: list[tuple[Decimal, 
 
 
 def test_the_same_jobs_always_say_the_same():
-    pairs = [(Decimal(number), Decimal(number * number)) for number in range(30)]
+    pairs = [(Decimal(number), Decimal(number * number)) for number in range(LEAST_PAIRS)]
     assert paired(jobs(pairs)) == paired(jobs(pairs))
 
 
@@ -65,20 +66,44 @@ def test_no_jobs_have_no_rows():
     assert paired([]) == ()
 
 
-def test_the_interval_holds_the_truth_as_often_as_its_docstring_says():
-    def held(size: int, draw: str) -> float:
-        hits = 0
-        for trial in range(200):
-            chance = random.Random(trial * 1_000 + size)
-            skewed = [chance.lognormvariate(0, 1) for _ in range(size)]
-            other = [chance.lognormvariate(0, 1) for _ in range(size)]
-            values = skewed if draw == "skewed" else [a - b for a, b in zip(skewed, other, strict=True)]
-            low, high = interval(values)
-            hits += low <= (math.exp(0.5) if draw == "skewed" else 0.0) <= high
-        return hits / 200
+def held(draw: Callable[[random.Random], float], truth: float) -> float:
+    """The share of 200 trials of the least number of pairs whose interval holds the true mean."""
+    hits = 0
+    for trial in range(200):
+        chance = random.Random(trial)
+        low, high = interval([draw(chance) for _ in range(LEAST_PAIRS)])
+        hits += low <= truth <= high
+    return hits / 200
 
-    assert (held(8, "skewed"), held(LEAST_PAIRS, "skewed")) == (0.76, 0.84)
-    assert held(LEAST_PAIRS, "even") >= 0.90
+
+def skewed(chance: random.Random) -> float:
+    return chance.expovariate(1)
+
+
+def very_skewed(chance: random.Random) -> float:
+    return chance.lognormvariate(0, 1)
+
+
+def uneven(chance: random.Random) -> float:
+    return chance.lognormvariate(0.5, 1) - chance.lognormvariate(0, 0.5)
+
+
+def even(chance: random.Random) -> float:
+    return chance.lognormvariate(0, 1) - chance.lognormvariate(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("draw", "truth"),
+    [(skewed, 1.0), (very_skewed, math.exp(0.5)), (uneven, math.exp(1) - math.exp(0.125)), (even, 0.0)],
+)
+def test_ninety_five_per_cent_are_that_within_three_points(draw: Callable[[random.Random], float], truth: float):
+    assert held(draw, truth) == pytest.approx(0.95, abs=0.03)
+
+
+def test_one_odd_job_among_equals_gives_a_finite_interval():
+    low, high = interval([0.0] * (LEAST_PAIRS - 1) + [40.0])
+    assert low <= 0
+    assert 1 < high < 40  # the mean is 1
 
 
 def test_the_json_says_what_may_be_said():
