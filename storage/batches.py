@@ -8,8 +8,8 @@ from sqlalchemy import Row, insert, select, update
 
 from storage import ids
 from storage.engine import Tx
-from storage.tables import batches, calls
-from throughline.domain.job import AttemptId, BatchId, CallId
+from storage.tables import batches, calls, jobs
+from throughline.domain.job import AttemptId, BatchId, CallId, Kind
 from throughline.domain.ledger import OPEN_BATCH, BatchState, IllegalMove, batch_sources, is_past
 
 _TIMES = {
@@ -152,6 +152,12 @@ def call_ids(tx: Tx, batch_id: BatchId) -> list[CallId]:
     """The batch's requests, as their custom ids."""
     rows = tx.execute(select(calls.c.id).where(calls.c.batch_id == batch_id).order_by(calls.c.id))
     return [CallId(call_id) for call_id in rows.scalars()]
+
+
+def kinds(tx: Tx, batch_id: BatchId) -> dict[CallId, Kind]:
+    """The kind of job that each of the batch's requests is for."""
+    query = select(calls.c.id, jobs.c.kind).join(jobs, jobs.c.id == calls.c.job_id).where(calls.c.batch_id == batch_id)
+    return {CallId(row.id): Kind(row.kind) for row in tx.execute(query)}
 
 
 def owned_remote_ids(tx: Tx) -> frozenset[str]:

@@ -119,6 +119,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # Any: the drive
         f"busy_timeout = {BUSY_TIMEOUT_MS}",
         "journal_mode = WAL",
         "foreign_keys = ON",
+        "cache_size = -16000",  # a group of long answers is written at its commit, not page by page before it
         "wal_autocheckpoint = 8000",  # a checkpoint syncs twice; every 32 MB is often enough
     ):
         try:

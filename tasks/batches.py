@@ -24,8 +24,9 @@ from tasks import doubts, leasing, runtime
 from tasks.saving import read, saved, saved_aside
 from throughline.claude.patience import patiently
 from throughline.domain.ask import Ask, ItemResult, Reply
-from throughline.domain.job import BatchId, CallId, JobId
+from throughline.domain.job import BatchId, CallId, JobId, Kind
 from throughline.domain.ledger import BatchState
+from throughline.domain.salvage import Answer, read_answer
 from throughline.errors import (
     AccessRefused,
     Ambiguous,
@@ -68,7 +69,15 @@ class Submission:
     left_out: tuple[tuple[JobId, ThroughlineError], ...]
 
 
-Save = Callable[[Tx, ItemResult], None]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """One result of a batch of ours. `answer` is what its text was read as, if it brought a text."""
+
+    item: ItemResult
+    answer: Answer | None
+
+
+Save = Callable[[Tx, Arrived], None]
 """Settles one result; called again with the same result it does nothing."""
 
 
@@ -243,20 +252,20 @@ async def _ingest_once(batch_id: BatchId, save: Save, *, is_last: bool) -> None:
     batch = await load(batch_id)
     if batch.state is not BatchState.ENDED:
         return
-    ours = await read(lambda tx: frozenset(batches.call_ids(tx, batch_id)))
+    kinds = await read(lambda tx: batches.kinds(tx, batch_id))
     lines = 0
     seen: set[CallId] = set()
-    group: list[ItemResult] = []
+    group: list[Arrived] = []
     saving: asyncio.Task[None] | None = None  # a group is saved while the next one is read
     try:
         async with aclosing(rt.claude.results(_remote_id(batch))) as results:
             async for item in results:
                 lines += 1
                 seen.add(item.call_id)
-                if item.call_id not in ours:
+                if item.call_id not in kinds:
                     logger.warning("foreign result batch_id=%s custom_id=%s", batch_id, item.call_id)
                     continue
-                group.append(item)
+                group.append(_read(item, kinds[item.call_id]))
                 if _is_full(group):
                     if saving is not None:
                         await saving
@@ -267,13 +276,13 @@ async def _ingest_once(batch_id: BatchId, save: Save, *, is_last: bool) -> None:
         if saving is not None:
             await saving
         await _save_group(group, save)
-    missing = len(ours - seen)
+    missing = len(kinds.keys() - seen)
     if missing and not (is_last and lines >= batch.request_count):  # a file cut between two lines looks whole
         raise Retryable(f"The results of {batch.remote_id} lack {missing} of {batch.request_count} requests.")
     reach(Failpoint.INGEST_BEFORE_DONE)
     await saved(lambda tx: _ingested(tx, batch_id))
     reach(Failpoint.BATCH_INGESTED)
-    logger.info("batch ingested batch_id=%s answers=%d of %d", batch_id, len(ours & seen), len(ours))
+    logger.info("batch ingested batch_id=%s answers=%d of %d", batch_id, len(kinds) - missing, len(kinds))
 
 
 def _ingested(tx: Tx, batch_id: BatchId) -> None:
@@ -281,20 +290,25 @@ def _ingested(tx: Tx, batch_id: BatchId) -> None:
     batches.move(tx, batch_id, BatchState.INGESTED, now=runtime.now())
 
 
-def _is_full(group: Sequence[ItemResult]) -> bool:
-    characters = sum(len(item.result.text) for item in group if isinstance(item.result, Reply))
+def _read(item: ItemResult, kind: Kind) -> Arrived:
+    """Read its text before the transaction that saves it: others that write need not wait for that."""
+    return Arrived(item=item, answer=read_answer(item.result.text, kind) if isinstance(item.result, Reply) else None)
+
+
+def _is_full(group: Sequence[Arrived]) -> bool:
+    characters = sum(len(each.item.result.text) for each in group if isinstance(each.item.result, Reply))
     return len(group) >= _GROUP_ITEMS or characters >= _GROUP_CHARACTERS
 
 
-async def _save_group(group: Sequence[ItemResult], save: Save) -> None:
+async def _save_group(group: Sequence[Arrived], save: Save) -> None:
     """Save the group. One commit for several lines: a lost group is simply read again."""
     if not group:
         return
     reach(Failpoint.INGEST_BEFORE_RECORD)
 
     def save_all(tx: Tx) -> None:
-        for item in group:
-            save(tx, item)
+        for arrived in group:
+            save(tx, arrived)
 
     await saved_aside(save_all)
     reach(Failpoint.INGEST_AFTER_RECORD)

@@ -9,16 +9,17 @@ from storage.calls import Call, Settled, Today
 from storage.engine import Tx
 from tasks import batches as batch_steps
 from tasks import context, doubts, leasing, runtime
-from tasks.batches import Intent
+from tasks.batches import Arrived, Intent
 from tasks.context import JobContext
 from tasks.saving import read, saved
 from tasks.step import step
 from throughline.domain import documents, estimates, prompts
-from throughline.domain.ask import Ask, ItemResult, Reply, StopReason, Unanswered
+from throughline.domain.ask import Ask, Reply, StopReason, Unanswered
 from throughline.domain.chain import Link, LinkKind
 from throughline.domain.job import AttemptId, AttemptStatus, BatchId, CallId, JobId, JobSpec, Path, Role
 from throughline.domain.ledger import OPEN_BATCH, CallState
 from throughline.domain.outline import Outline
+from throughline.domain.salvage import Answer
 from throughline.domain.settlement import TOO_LATE, Settlement, Wanted, settle
 from throughline.errors import Rejected
 
@@ -152,8 +153,9 @@ def intent_of(attempt: Attempt) -> Intent:
     return Intent(job_id=job_id, write=write)
 
 
-def save_result(tx: Tx, item: ItemResult) -> None:
+def save_result(tx: Tx, arrived: Arrived) -> None:
     """Settle the call of one result line, once; a line that comes again changes nothing."""
+    item = arrived.item
     call = calls.get(tx, item.call_id)
     if call is None or call.state is CallState.RECORDED:
         return
@@ -162,7 +164,7 @@ def save_result(tx: Tx, item: ItemResult) -> None:
         case Unanswered() as unanswered:
             _save_unanswered(tx, call, unanswered)
         case Reply() as reply:
-            _save_reply(tx, call, attempt, jobs.get(tx, attempt.job_id).spec, reply)
+            _save_reply(tx, call, attempt, jobs.get(tx, attempt.job_id).spec, reply, arrived.answer)
 
 
 def _save_unanswered(tx: Tx, call: Call, result: Unanswered) -> None:
@@ -172,12 +174,13 @@ def _save_unanswered(tx: Tx, call: Call, result: Unanswered) -> None:
         attempts.finish(tx, call.attempt_id, AttemptStatus.FAILED, reason=said, now=runtime.now())
 
 
-def _save_reply(tx: Tx, call: Call, attempt: Attempt, spec: JobSpec, reply: Reply) -> None:
+def _save_reply(tx: Tx, call: Call, attempt: Attempt, spec: JobSpec, reply: Reply, answer: Answer | None) -> None:
     if attempt.ended:
         _save_late(tx, call, spec, reply)
         return
     asked = frozenset(attempt.outline.unit_ids if attempt.outline else ())
-    settlement = settle(reply, spec.kind, Wanted(outline=attempt.outline, unit_ids=asked, closing=True))
+    wanted = Wanted(outline=attempt.outline, unit_ids=asked, closing=True)
+    settlement = settle(reply, spec.kind, wanted, answer=answer)
     status, reason = judge(reply, settlement)
     settled = Settled(delivered=settlement.delivered, errors=settlement.errors, wasted_tokens=settlement.wasted_tokens)
     cost = context.cost_of(spec.model, reply, batch=True, at=call.intended_at)

@@ -39,7 +39,7 @@ def translated() -> Generator[None]:
         raise Ambiguous(f"The connection broke in the middle of an answer: {error}") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:  # e.g. a results file that ends inside a line
         raise Ambiguous("The answer ended in the middle of a line, or is not JSON.") from error
-    except (AttributeError, TypeError, anthropic.APIResponseValidationError) as error:
+    except (AttributeError, KeyError, TypeError, anthropic.APIResponseValidationError) as error:
         raise Ambiguous(f"The answer does not have the form of the API: {error}") from error
 
 

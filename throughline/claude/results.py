@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx2
 import orjson
-from anthropic.types.beta.messages import BetaMessageBatchIndividualResponse
 
 from throughline.claude import wire
 from throughline.domain.ask import ItemResult, Reply, Unanswered
@@ -25,8 +24,8 @@ async def items(response: httpx2.Response) -> AsyncGenerator[ItemResult]:
     """What became of each request, in the order of the lines; an opened response whose body is unread."""
     async with aclosing(_lines(response)) as lines:
         async for line in lines:
-            item = BetaMessageBatchIndividualResponse.construct(**_decoded(line))
-            yield ItemResult(call_id=CallId(item.custom_id), result=_item(item.result))
+            item = _decoded(line)
+            yield ItemResult(call_id=CallId(item["custom_id"]), result=_item(item["result"]))
 
 
 async def _lines(response: httpx2.Response) -> AsyncGenerator[bytes]:
@@ -54,14 +53,14 @@ def _decoded(line: bytes) -> Any:  # Any: JSON
         return json.loads(line)
 
 
-def _item(result: Any) -> Reply | Unanswered:  # Any: a GA or a beta result
-    match result.type:
+def _item(result: dict[str, Any]) -> Reply | Unanswered:  # Any: JSON
+    match result["type"]:
         case "succeeded":
-            return wire.message_reply(result.message, request_id=None)
+            return wire.message_reply(result["message"])
         case "errored":
-            said = result.error.error
-            return Unanswered(outcome="errored", error_type=said.type, message=said.message)
-        case "expired" | "canceled":
-            return Unanswered(outcome=result.type)
+            said = result["error"]["error"]
+            return Unanswered(outcome="errored", error_type=said["type"], message=said["message"])
+        case "expired" | "canceled" as outcome:
+            return Unanswered(outcome=outcome)
         case other:  # only the outcomes that are known to be free may cost nothing
             raise Ambiguous(f"A result of an unknown type: {str(other)[:60]!r}.")

@@ -73,15 +73,14 @@ def _stop_reason(value: str | None) -> StopReason:
     return StopReason(value) if value in set(StopReason) else StopReason.UNKNOWN
 
 
-def message_reply(message: Any, request_id: str | None) -> Reply:  # Any: a GA or a beta message
-    """A whole message, as a batch item brings it."""
-    details = message.stop_details
+def message_reply(message: Mapping[str, Any]) -> Reply:
+    """A whole message, as a line of a batch's results brings it."""
     return reply(
-        blocks=[block.text for block in message.content if block.type == "text"],
-        usage=message.usage.to_dict(),
-        stop_reason=message.stop_reason,
-        stop_details=details.to_dict() if details is not None else None,
-        request_id=request_id,
+        blocks=[block["text"] for block in message["content"] if block["type"] == "text"],
+        usage=message["usage"],
+        stop_reason=message["stop_reason"],
+        stop_details=message.get("stop_details"),
+        request_id=None,
     )
 
 

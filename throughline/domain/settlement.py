@@ -42,13 +42,16 @@ class Settlement:
         return tuple(unit.unit_id for unit in self.units)
 
 
-def settle(reply: Reply, kind: Kind, wanted: Wanted) -> Settlement:
-    """Keep the complete units that were asked for; a refusal's partial text is never used."""
+def settle(reply: Reply, kind: Kind, wanted: Wanted, *, answer: Answer | None = None) -> Settlement:
+    """Keep the complete units that were asked for; a refusal's partial text is never used.
+
+    `answer` is what the reply's text was read as, where that was done before.
+    """
     visible = reply.usage.output_tokens - reply.usage.thinking_tokens
     if reply.stop_reason is StopReason.REFUSAL:
         why = f"the model refused ({reply.refusal_category or 'no category given'})"
         return Settlement(outline=None, units=(), closing=None, errors=(why,), wasted_tokens=visible)
-    answer = read_answer(reply.text, kind)
+    answer = answer or read_answer(reply.text, kind)
     outline = wanted.outline or planned_outline(answer)
     asked = wanted.unit_ids if wanted.outline else frozenset(outline.unit_ids if outline else ())
     units = tuple(unit for unit in answer.units if unit.unit_id in asked)
