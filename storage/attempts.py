@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 
 from storage import ids
-from storage.engine import Tx, insert_new
+from storage.engine import Tx, inserted
 from storage.tables import attempts, units
 from throughline.domain import outline as outlines
 from throughline.domain import policy
@@ -17,6 +17,8 @@ from throughline.domain.ledger import ATTEMPT_MOVES, IllegalMove, sources
 from throughline.domain.outline import Outline
 from throughline.domain.output import SHAPES, Closing, Unit
 from throughline.domain.policy import CLOSING, Verdict
+
+_INSERT_UNITS = insert(units)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,18 +61,34 @@ def begin(
     It takes over what the attempt that it `continues` has written, but for the parts that it `rewrites`: each
     with what was wrong with it.
     """
+    begun = Attempt(
+        id=AttemptId(ids.new_id()),
+        job_id=job_id,
+        path=path,
+        role=role,
+        status=AttemptStatus.RUNNING,
+        continues_attempt_id=continues,
+        rewrites={} if rewrites is None else {part: tuple(errors) for part, errors in rewrites.items()},
+        verdict=None,
+        outline=outline,
+        stop_reason=None,
+        reason=None,
+        started_at=now,
+        finished_at=None,
+    )
     row = {
-        "id": ids.new_id(),
+        "id": begun.id,
         "job_id": job_id,
         "path": path,
         "role": role,
-        "status": AttemptStatus.RUNNING,
+        "status": begun.status,
         "continues_attempt_id": continues,
         "rewrites": None if rewrites is None else {part: list(errors) for part, errors in rewrites.items()},
         "outline": None if outline is None else outlines.to_json(outline),
         "started_at": now,
     }
-    insert_new(tx, attempts, [row], key=["job_id", "path", "role"])
+    if inserted(tx, attempts, row, key=["job_id", "path", "role"]):
+        return begun
     found = select(attempts).where(attempts.c.job_id == job_id, attempts.c.path == path, attempts.c.role == role)
     return _attempt(tx.execute(found).one())
 
@@ -99,7 +117,7 @@ def save_units(tx: Tx, attempt_id: AttemptId, call_id: CallId, written: Sequence
     """Complete units of one answer. The caller passes only units that the attempt does not have yet."""
     if written:
         tx.execute(
-            insert(units),
+            _INSERT_UNITS,
             [
                 {
                     "attempt_id": attempt_id,

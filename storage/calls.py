@@ -27,6 +27,7 @@ _LINK = TypeAdapter(Link)
 _BUDGET_LOCK = 7_266_143  # any constant: one advisory lock for the day's budget on PostgreSQL
 
 _RECORDABLE = or_(*(calls.c.state == state for state in call_sources(CallState.RECORDED)))  # cheaper to run than IN
+_INTEND = insert(calls)
 _SETTLE = update(calls).where(calls.c.id == bindparam("call"), _RECORDABLE)
 
 
@@ -108,7 +109,7 @@ def intend(
         "simulated": simulated,
         "intended_at": now,
     }
-    tx.execute(insert(calls), row)
+    tx.execute(_INTEND, row)
     return call_id
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import orjson
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
@@ -151,8 +151,17 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def insert_new(tx: Tx, table: Table, rows: Sequence[Mapping[str, Any]], *, key: Sequence[str]) -> None:
     """Insert the rows whose key is new; one that another transaction made first is left as it is."""
+    tx.execute(_unless_there(tx, table, key), list(rows))
+
+
+def inserted(tx: Tx, table: Table, row: Mapping[str, Any], *, key: Sequence[str]) -> bool:
+    """Insert the row if its key is new, and say whether it was."""
+    return tx.execute(_unless_there(tx, table, key), row).rowcount == 1
+
+
+def _unless_there(tx: Tx, table: Table, key: Sequence[str]) -> Executable:
     statement = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
-    tx.execute(statement.on_conflict_do_nothing(index_elements=list(key)), list(rows))
+    return statement.on_conflict_do_nothing(index_elements=list(key))
 
 
 @contextmanager

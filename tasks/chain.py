@@ -16,7 +16,7 @@ from storage.calls import Call, Settled
 from storage.engine import Tx
 from tasks import context, leasing, runtime
 from tasks.context import JobContext
-from tasks.saving import read, saved, try_saved
+from tasks.saving import saved, saved_beside, try_saved
 from tasks.step import step
 from throughline.domain import documents, estimates, prompts
 from throughline.domain.ask import Ask, Document, Reply, StopReason
@@ -82,8 +82,7 @@ async def run_chain(
 
 async def _open(job_id: JobId, role: Role, continues: AttemptId | None, rewrites: Rewrites | None) -> _Chain:
     job = await context.load(job_id)
-    attempt = await saved(lambda tx: _begin(tx, job_id, role, continues, rewrites))
-    chain = await read(lambda tx: _as_written(tx, job, attempt))
+    chain = await saved(lambda tx: _as_written(tx, job, _begin(tx, job_id, role, continues, rewrites)))
     reach(Failpoint.ATTEMPT_BEGUN)
     return chain
 
@@ -277,7 +276,7 @@ async def _record(chain: _Chain, call_id: CallId, link: Link, reply: Reply) -> N
         if settlement.closing is not None:
             attempts.save_closing(tx, chain.attempt.id, settlement.closing)
 
-    await saved(write)
+    await saved_beside(write)
     reach(Failpoint.LINK_AFTER_RECORD)
     logger.info(
         "link answered kind=%s units=%d of %d output_tokens=%d cost_usd=%s stop=%s",

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from storage import schema
+from storage.disk import DiskSync, disk_sync
 from storage.engine import Engine, connect
 from throughline import settings
 from throughline.claude.patience import Patience
@@ -29,6 +30,7 @@ class Runtime:
     settings: Settings
     engine: Engine
     simulated: bool
+    disk: DiskSync | None = None
     connection: "Claude | None" = None
     known_endpoint: Endpoint | None = None
 
@@ -63,6 +65,8 @@ class Runtime:
         """Close what was opened."""
         if self.connection is not None:
             await self.connection.close()
+        if self.disk is not None:
+            self.disk.close()
         self.engine.dispose()
 
 
@@ -84,9 +88,11 @@ async def opened(given: Settings | None = None) -> AsyncGenerator[Runtime]:
         return
     chosen = given or settings.load()
     key = chosen.api_key.get_secret_value() if chosen.api_key else ""
+    engine = connect(chosen.database_url)
     rt = Runtime(
         settings=chosen,
-        engine=connect(chosen.database_url),
+        engine=engine,
+        disk=disk_sync(engine),
         simulated=key.startswith(_SIMULATED_KEY_PREFIX),
     )
     token = _current.set(rt)

@@ -27,6 +27,19 @@ async def saved(work: Callable[[Tx], T], *, durable: bool = True) -> T:
     return await _patiently(here)
 
 
+async def saved_beside(work: Callable[[Tx], T]) -> T:
+    """As `saved`, but the disk is forced beside what the caller does next: for an answer, while the next is asked for.
+
+    The commit survives the death of this process at once, and a power cut about a millisecond later.
+    """
+    disk = runtime.current().disk
+    if disk is None or disk.take_failure():
+        return await saved(work)
+    result = await saved(work, durable=False)
+    disk.soon()
+    return result
+
+
 async def saved_aside(work: Callable[[Tx], T]) -> T:
     """As `saved`, in a thread: for much data, whose compressing and writing need not stop the reading of more."""
     return await _patiently(lambda: asyncio.to_thread(_in_transaction, work, durable=True))

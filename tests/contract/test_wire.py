@@ -55,6 +55,12 @@ async def test_a_message_is_sent_without_a_beta(simulated: Claude, simulator: Si
     assert "anthropic-beta" not in request["headers"]
 
 
+async def test_half_a_surrogate_pair_leaves_as_a_question_mark(simulated: Claude, simulator: Simulator):
+    await simulated.stream(ask(instruction="a\ud800b"))
+    (request,) = simulator.requests("POST", "/v1/messages")
+    assert content(request["body"])[-1]["text"] == "a?b"
+
+
 async def test_requests_of_a_batch_are_named_by_their_calls(simulated: Claude, simulator: Simulator):
     await post(simulated, named(ask(), ask()))
     (request,) = simulator.requests("POST", "/v1/messages/batches")

@@ -1,6 +1,5 @@
 """The body of a batch, encoded on the disk: 256 MB of documents take no memory."""
 
-import json
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
@@ -69,6 +68,6 @@ def encoded_bytes(ask: Ask) -> int:
 
 
 def _encoded(call_id: CallId, ask: Ask) -> bytes:
-    """One item, as the SDK encodes a body."""
+    """One item."""
     item: dict[str, Any] = {"custom_id": call_id, "params": wire.params(ask, cache_ttl=_BATCH_CACHE_TTL)}  # Any: JSON
-    return json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode()
+    return wire.encoded(item)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import anthropic
 import httpx2
+from anthropic.types import Message, RawMessageStreamEvent
 from anthropic.types.beta.messages import BetaMessageBatch
 
 from throughline.claude import wire
@@ -79,9 +80,7 @@ class Claude:
         usage: dict[str, Any] = {}  # Any: raw usage is JSON
         ended: Any = None  # Any: the SDK's final delta
         with translated():
-            body = wire.params(ask, cache_ttl=_SYNC_CACHE_TTL)
-            stream = await self._sdk.messages.create(**body, stream=True)
-            async with stream:
+            async with await self._post_message(ask) as stream:
                 async for event in stream:
                     match event.type:
                         case "content_block_delta":
@@ -104,6 +103,17 @@ class Claude:
             stop_reason=ended.stop_reason,
             stop_details=ended.stop_details.to_dict() if ended.stop_details is not None else None,
             request_id=stream.response.headers.get("request-id"),
+        )
+
+    async def _post_message(self, ask: Ask) -> anthropic.AsyncStream[RawMessageStreamEvent]:
+        """Send the request as bytes: the SDK's own `create` copies and encodes it in Python, at twice the time."""
+        return await self._sdk.post(
+            "/v1/messages",
+            cast_to=Message,
+            content=wire.encoded(wire.params(ask, cache_ttl=_SYNC_CACHE_TTL) | {"stream": True}),
+            options={"headers": {"content-type": "application/json"}},
+            stream=True,
+            stream_cls=anthropic.AsyncStream[RawMessageStreamEvent],
         )
 
     async def create_batch(self, body: BatchBody, *, before_end: Before) -> str:

@@ -1,7 +1,10 @@
 """Between our words and the wire: request parameters out, replies in."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+import orjson
 
 from throughline.domain.ask import Ask, Document, Reply, StopReason
 from throughline.domain.output import answer_schema
@@ -27,6 +30,14 @@ def params(ask: Ask, *, cache_ttl: str) -> dict[str, Any]:
     if output_config:
         body["output_config"] = output_config
     return body
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """The body as JSON. Half a surrogate pair, which UTF-8 cannot carry, becomes a question mark."""
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def _content(ask: Ask, cache_ttl: str) -> Iterable[dict[str, Any]]:
