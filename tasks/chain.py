@@ -106,12 +106,13 @@ def _begin(tx: Tx, job_id: JobId, role: Role, continues: AttemptId | None, rewri
 def _as_written(tx: Tx, job: JobContext, attempt: Attempt) -> _Chain:
     """The chain as the ledger has it."""
     sent = calls.of_attempt(tx, attempt.id)
+    new = not sent and attempt.continues_attempt_id is None
     return _Chain(
         context=job,
         attempt=attempt,
         outline=attempt.outline,
-        units=attempts.written_units(tx, attempt, job.job.spec.kind),
-        closing=attempts.closing(tx, attempt, job.job.spec.kind),
+        units={} if new else attempts.written_units(tx, attempt, job.job.spec.kind),
+        closing=None if new else attempts.closing(tx, attempt, job.job.spec.kind),
         past=[_past(call) for call in sent if call.outcome == "answered"],
         gate=asyncio.Semaphore(runtime.current().settings.chain_concurrency),
     )

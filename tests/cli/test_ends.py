@@ -56,6 +56,21 @@ def test_a_reader_who_wants_no_more_is_no_error_to_tell(shell: Shell, arguments:
     assert (ended.code, ended.stderr) == (1, "")
 
 
+@pytest.mark.parametrize("arguments", ["list", "list --json", "--help"])
+def test_a_caller_who_closed_the_output_gets_none(shell: Shell, arguments: str):
+    command = f'exec "{sys.executable}" -m throughline {arguments} >&-'
+    ended = subprocess.run(
+        ["sh", "-c", command],
+        cwd=shell.folder,
+        env=shell.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("arguments", [(), ("db",)], ids=["throughline", "throughline db"])
 def test_a_command_without_a_verb_shows_its_help_as_help_does(shell: Shell, arguments: tuple[str, ...]):
     ended = shell.throughline(*arguments)

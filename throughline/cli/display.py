@@ -1,9 +1,11 @@
 """Tables for people. Numbers come from the ledger's report; nothing is decided here."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -16,6 +18,8 @@ from throughline.domain.plan import PathEstimate, Plan
 from throughline.domain.report import JobReport, to_json
 from throughline.domain.sizing import OutputSize
 
+if sys.__stdout__ is None:  # the caller has closed it (`>&-`), and wants no output
+    sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - closed by the interpreter
 _console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
 
