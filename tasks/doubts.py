@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _CLOCK_SKEW = timedelta(hours=24)  # custom ids decide; the time only bounds the search
+_TELLING_LINES = 5
 _FIRST_PAUSE_S = 1.0
 _DOUBTFUL = (BatchState.INTENDED, BatchState.UNKNOWN)
 
@@ -106,13 +107,13 @@ async def look(batch: Batch) -> str | None:
             f"A batch of this job may have been sent to {batch.host}, and now {rt.claude.host} is configured. Run the "
             "job with the endpoint and key that it began with, so that the batch is found and not paid twice."
         )
-    running = False
+    open_question = False
     for candidate in await _candidates(batch):
-        if not candidate.ended:
-            running = True
-        elif await _is_ours(batch, candidate):
+        is_ours = await _is_ours(batch, candidate) if candidate.ended else None
+        if is_ours:
             return candidate.id
-    return None if running else ""
+        open_question |= is_ours is None
+    return None if open_question else ""
 
 
 def _require_the_same_key(batch: Batch) -> None:
@@ -134,14 +135,24 @@ async def _candidates(batch: Batch) -> "list[RemoteBatch]":
     ]
 
 
-async def _is_ours(batch: Batch, candidate: "RemoteBatch") -> bool:
-    """Whether the first result line carries one of our custom ids: no other batch can."""
-    rt = runtime.current()
+async def _is_ours(batch: Batch, candidate: "RemoteBatch") -> bool | None:
+    """Whether its results carry one of our custom ids, as no other batch's can; None where they do not tell.
+
+    The first line tells nearly always. A stray one, or a file that ends too soon, is no proof that it is another's.
+    """
     ours = await read(lambda tx: frozenset(batches.call_ids(tx, batch.id)))
-    async with aclosing(rt.claude.results(candidate.id)) as lines:
+    strange = 0
+    async with aclosing(runtime.current().claude.results(candidate.id)) as lines:
         async for item in lines:
-            return item.call_id in ours
-    return False
+            if item.call_id in ours:
+                return True
+            strange += 1
+            if strange == _TELLING_LINES:
+                return False
+    if strange >= candidate.request_count:
+        return False
+    logger.warning("results end too soon remote_id=%s lines=%d of %d", candidate.id, strange, candidate.request_count)
+    return None
 
 
 async def adopt(batch_id: BatchId, remote_id: str) -> None:

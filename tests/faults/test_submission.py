@@ -86,6 +86,24 @@ async def test_foreign_batches_of_the_same_size_are_never_adopted(service: Servi
     assert service.simulator.bill()["batches_created"] == 4
 
 
+@pytest.mark.parametrize(
+    ("what", "arguments"),
+    [
+        pytest.param("foreign_custom_id", {}, id="the first line is another's"),
+        pytest.param("cut_stream", {"clean": True, "after_bytes": 0}, id="no line comes"),
+    ],
+)
+async def test_results_that_say_little_are_no_proof_that_a_batch_in_doubt_is_not_ours(
+    service: Service, tmp_path: FilePath, what: str, arguments: dict[str, Any]
+):
+    service.simulator.faults("batches.create", "drop_after_accept")
+    service.simulator.faults("batches.results", what, **arguments)
+    report = await service.run(summary(PathChoice.SINGLE_PASS, book(tmp_path, 3)))
+    assert report.status is JobStatus.DONE
+    assert len(service.submissions()) == 1
+    assert service.billed_rows("batch_item") == 1
+
+
 async def test_a_batch_that_three_times_never_arrives_leaves_the_job_to_the_chain(service: Service, tmp_path: FilePath):
     service.simulator.faults("batches.create", "drop_before_accept", times=-1)
     report = await service.run(summary(PathChoice.SINGLE_PASS, book(tmp_path, 3)))
