@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 
 from throughline.domain.checks.figures import figure_at
 from throughline.domain.checks.folding import Folded
@@ -136,17 +137,15 @@ class Corpus:
             word: [] for word in wanted if 0 < sum(source.counts[word] for source in self.indexed) <= most
         }
         for source in self.indexed:
-            hits = [(index, word) for index, word in enumerate(source.words) if word in found]
-            for index, word in hits:
-                found[word].append((source, source.starts[index]))
+            for index in compress(range(len(source.words)), map(found.__contains__, source.words)):
+                found[source.words[index]].append((source, source.starts[index]))
         return found
 
     def runs(self, wanted: Set[tuple[str, ...]], size: int) -> dict[tuple[str, ...], list[tuple[int, int]]]:
         """Where each wanted run of that many words begins, as (number of the source, index of the word)."""
         found: dict[tuple[str, ...], list[tuple[int, int]]] = {}
         for number, source in enumerate(self.indexed):
-            shifted = (source.words[skip:] for skip in range(size))
-            runs = enumerate(zip(*shifted, strict=False))
-            for index, run in [(index, run) for index, run in runs if run in wanted]:
-                found.setdefault(run, []).append((number, index))
+            runs = zip(*(source.words[skip:] for skip in range(size)), strict=False)
+            for index in compress(range(len(source.words)), map(wanted.__contains__, runs)):
+                found.setdefault(tuple(source.words[index : index + size]), []).append((number, index))
         return found

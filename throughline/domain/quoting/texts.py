@@ -94,8 +94,9 @@ class Text(Words):
         """At which words of the text each wanted word stands; all new ones are found in one reading."""
         new: dict[str, list[int]] = {w: [] for w in wanted if w in self._counts and w not in self._positions}
         if new:
-            for position, word in [(position, word) for position, word in enumerate(self.words) if word in new]:
-                new[word].append(position)
+            # Every word of the text comes by here: what runs in C takes half the time.
+            for position in itertools.compress(range(len(self.words)), map(new.__contains__, self.words)):
+                new[self.words[position]].append(position)
             self._positions |= new
         return self._positions
 
