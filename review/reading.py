@@ -81,7 +81,7 @@ class JobView:
     @property
     def waits(self) -> bool:
         """Whether a decision is waited for."""
-        return self.review is not None and self.review.decided_at is None and self.report.status == "escalated"
+        return self.review is not None and self.review.decided_at is None and self.report.status.asks
 
     @property
     def readable(self) -> tuple[AttemptReport, ...]:

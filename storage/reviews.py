@@ -10,7 +10,7 @@ from sqlalchemy import Row, func, insert, select, update
 from storage import ids
 from storage.engine import Tx, insert_new
 from storage.tables import jobs, reading_seconds, reviews
-from throughline.domain.job import JobId
+from throughline.domain.job import JobId, JobStatus
 from throughline.domain.review import Choice, Origin
 
 
@@ -31,8 +31,10 @@ class Review:
 
 
 def request(tx: Tx, job_id: JobId, *, now: datetime, expires_at: datetime | None) -> Review:
-    """The job's open review: the one that waits already, or a new one."""
+    """The job's open review: the one that waits already, or a new one. A limit of time that it lacked is set."""
     if (waiting := open_of(tx, job_id)) is not None:
+        if waiting.expires_at is None and expires_at is not None:
+            tx.execute(update(reviews).where(reviews.c.id == waiting.id).values(expires_at=expires_at))
         return waiting
     row = {"id": ids.new_id(), "job_id": job_id, "requested_at": now, "expires_at": expires_at}
     tx.execute(insert(reviews), row)
@@ -56,8 +58,10 @@ def latest_of(tx: Tx, job_id: JobId) -> Review | None:
 
 
 def waiting(tx: Tx) -> list[Review]:
-    """Every review that waits, the oldest first."""
-    rows = tx.execute(select(reviews).where(reviews.c.decided_at.is_(None)).order_by(reviews.c.id))
+    """Every review that waits, the oldest first. One of a job that was taken up again waits no more."""
+    asks = [status for status in JobStatus if status.asks]
+    query = select(reviews).join(jobs, jobs.c.id == reviews.c.job_id).where(jobs.c.status.in_(asks))
+    rows = tx.execute(query.where(reviews.c.decided_at.is_(None)).order_by(reviews.c.id))
     return [_review(row) for row in rows]
 
 

@@ -11,6 +11,7 @@ from tasks.step import step
 from throughline.domain.comparison import published_of
 from throughline.domain.job import AttemptStatus, JobId, JobStatus, ReviewMode, Role
 from throughline.domain.policy import Action
+from throughline.domain.remaining import remaining_usd
 from throughline.domain.report import AttemptReport, JobReport
 from throughline.domain.review import choices
 from throughline.errors import BadInput, BudgetExceeded, ThroughlineError
@@ -92,8 +93,25 @@ async def put_back(job_id: JobId, error: ThroughlineError) -> None:
 @step
 async def fail(job_id: JobId, error: ThroughlineError) -> None:
     """Stop the job where it is; what is paid for is kept, and the same command goes on from there."""
-    status = JobStatus.BUDGET if isinstance(error, BudgetExceeded) else JobStatus.FAILED
-    await _set_status(job_id, status, reason=str(error))
+    if isinstance(error, BudgetExceeded):
+        await _stop_at_budget(job_id, error)
+    else:
+        await _set_status(job_id, JobStatus.FAILED, reason=str(error))
+
+
+async def _stop_at_budget(job_id: JobId, error: BudgetExceeded) -> None:
+    """Ask a person, without a limit of time: whoever raises the budget needs no decision."""
+    report = await report_of(job_id)
+    more_usd = remaining_usd(report)
+    going_on = f"Going on is expected to cost ${more_usd:.4f} more." if more_usd is not None else ""
+    reason = " ".join(part for part in (str(error), going_on, _choices(report)) if part)
+
+    def write(tx: Tx) -> None:
+        leasing.require(tx, job_id)
+        jobs.set_status(tx, job_id, JobStatus.BUDGET, reason=reason, now=runtime.now())
+        reviews.request(tx, job_id, now=runtime.now(), expires_at=None)
+
+    await saved(write)
 
 
 async def _set_status(job_id: JobId, status: JobStatus, *, reason: str | None = None) -> None:

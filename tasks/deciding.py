@@ -1,4 +1,4 @@
-"""Deciding: a person's word ends an escalated job, once."""
+"""Deciding: a person's word ends a job that stopped for one, once."""
 
 import logging
 import uuid
@@ -22,20 +22,20 @@ logger = logging.getLogger(__name__)
 
 
 async def decide(job_id: JobId, decision: Decision) -> JobId | None:
-    """Carry out the decision on an escalated job; the id of the new job when it is run again.
+    """Carry out the decision on a job that stopped for one; the id of the new job when it is run again.
 
     `BadInput` when nobody is asked for a decision any more, or when there is no output to approve. What is
     decided, published and queued is written together: a decision that comes second leaves nothing behind.
     """
     report = await report_of(job_id)
     review = await read(lambda tx: reviews.latest_of(tx, job_id))
-    if review is None or review.decided_at is not None or report.status is not JobStatus.ESCALATED:
+    if review is None or review.decided_at is not None or not report.status.asks:
         raise BadInput(_too_late(report, review))
     publish = _published(report, decision) if decision.choice is Choice.APPROVE else None
     make_again = await _run_again(report, decision) if decision.choice is Choice.RERUN else None
 
     def write(tx: Tx) -> _Decided:
-        if not _write_down(tx, review.id, decision):
+        if not jobs.get(tx, job_id).status.asks or not _write_down(tx, review.id, decision):
             return _Decided(first=False)
         again = None if make_again is None else make_again(tx).id
         if decision.blind is not None:

@@ -68,7 +68,8 @@ def as_markdown(found: Report) -> str:
         return head + "No jobs.\n"
     counted = ", ".join(f"{count} {status}" for status, count in found.statuses.items())
     tables = [f"## {name}\n\n{ownership.to_markdown(table)}" for name, table in found.tables.items()]
-    return "\n".join([f"{head}{sum(found.statuses.values())} jobs: {counted}.\n", *tables, _waiting(found)])
+    jobs = sum(found.statuses.values())
+    return "\n".join([f"{head}{jobs} job{'' if jobs == 1 else 's'}: {counted}.\n", *tables, _waiting(found)])
 
 
 def _waiting(found: Report) -> str:

@@ -6,9 +6,16 @@ from pathlib import Path as FilePath
 
 import pytest
 
+from storage import reviews
+from storage.engine import reading
+from tasks import runtime
+from tasks.deciding import decide
 from tests.faults.support import BATCH_ITEM, CALL, Service, asked, attempt, book, summary
-from throughline.domain.job import AttemptStatus, JobStatus, PathChoice, Role
-from throughline.errors import BudgetExceeded
+from throughline.domain.job import AttemptStatus, JobId, JobStatus, PathChoice, Role
+from throughline.domain.remaining import remaining_usd
+from throughline.domain.report import JobReport
+from throughline.domain.review import Choice, Decision, Origin
+from throughline.errors import BadInput, BudgetExceeded
 
 
 def waste(service: Service) -> None:
@@ -139,3 +146,52 @@ async def test_a_lost_answer_counts_against_the_budget_with_the_most_it_can_have
     only = attempt(await service.job(), Role.PRIMARY)
     assert only.status is AttemptStatus.RUNNING
     assert only.cost_usd + only.lost_at_most_usd <= budget
+
+
+async def stopped_half_way(service: Service, folder: FilePath) -> JobReport:
+    waste(service)
+    with pytest.raises(BudgetExceeded):
+        await service.run(summary(PathChoice.CHUNKED, book(folder, 24), budget_usd=Decimal("0.59")))
+    return await service.job()
+
+
+def inbox(rt: runtime.Runtime) -> list[JobId]:
+    with reading(rt.engine) as tx:
+        return [review.job_id for review in reviews.waiting(tx)]
+
+
+async def test_a_spent_budget_says_why_what_going_on_costs_and_the_choices_and_stands_in_the_inbox(
+    service: Service, tmp_path: FilePath
+):
+    stopped = await stopped_half_way(service, tmp_path)
+    more = remaining_usd(stopped)
+    assert more is not None
+    assert stopped.plan is not None
+    assert 0 < more < stopped.plan.expected_usd
+    assert stopped.reason is not None
+    assert "of the budget is left" in stopped.reason
+    assert f"Going on is expected to cost ${more:.4f} more. Approve it as it is, reject it, or run" in stopped.reason
+    async with service.opened() as rt:
+        assert inbox(rt) == [stopped.id]
+
+
+@pytest.mark.parametrize(("choice", "status"), [(Choice.APPROVE, JobStatus.DONE), (Choice.REJECT, JobStatus.REJECTED)])
+async def test_a_person_decides_on_what_a_budget_stopped(
+    service: Service, tmp_path: FilePath, choice: Choice, status: JobStatus
+):
+    stopped = await stopped_half_way(service, tmp_path)
+    async with service.opened() as rt:
+        await decide(stopped.id, Decision(choice=choice, reviewer="Ada", came_from=Origin.COMMAND))
+        assert inbox(rt) == []
+    ended = await service.job()
+    assert ended.status is status
+    assert (ended.published_attempt_id is not None) == (choice is Choice.APPROVE)
+
+
+async def test_a_job_that_goes_on_with_a_larger_budget_waits_for_nobody(service: Service, tmp_path: FilePath):
+    stopped = await stopped_half_way(service, tmp_path)
+    await service.run(summary(PathChoice.CHUNKED, book(tmp_path, 24), budget_usd=Decimal(5)))
+    async with service.opened() as rt:
+        assert inbox(rt) == []
+        with pytest.raises(BadInput, match="is done and waits for no decision"):
+            await decide(stopped.id, Decision(choice=Choice.REJECT, reviewer="Ada", came_from=Origin.COMMAND))

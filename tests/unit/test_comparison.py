@@ -13,6 +13,7 @@ from throughline.domain.job import AttemptId, AttemptStatus, JobId, JobSpec, Job
 from throughline.domain.models import find
 from throughline.domain.plan import Corpus, Endpoint, Plan
 from throughline.domain.pricing import Usage
+from throughline.domain.remaining import remaining_usd
 from throughline.domain.report import AttemptReport, CitationCounts, JobReport
 from throughline.domain.routing import make_plan
 from throughline.domain.tokens import exact
@@ -176,3 +177,26 @@ def test_of_two_complete_outputs_of_the_chosen_path_the_newer_is_published():
     whole = attempt("whole")
     repair = attempt("repair", Path.CHUNKED, Role.REPAIR, continues_attempt_id=whole.id)
     assert published_of(job(whole, repair)) == "repair"
+
+
+def test_what_is_not_begun_costs_what_the_plan_expects():
+    plan = planned(Path.SINGLE_PASS)
+    assert remaining_usd(job()) == plan.single_pass.expected_usd.quantize(Decimal("0.0001"))
+    nothing_written = attempt("refused", units=0)
+    assert remaining_usd(job(nothing_written)) == remaining_usd(job())
+
+
+def test_what_is_missing_is_the_chains_to_write():
+    plan = planned(Path.SINGLE_PASS)
+    assert remaining_usd(job(CUT)) == (plan.chunked.expected_usd / 2).quantize(Decimal("0.0001"))
+    assert remaining_usd(job(CUT, FALLBACK)) == 0
+
+
+def test_of_both_paths_both_remain():
+    plan = replace(planned(Path.SINGLE_PASS), run_both=True)
+    both = replace(job(COMPARISON), plan=plan)
+    assert remaining_usd(both) == plan.single_pass.expected_usd.quantize(Decimal("0.0001"))
+
+
+def test_without_a_plan_nobody_knows_what_remains():
+    assert remaining_usd(job(CUT, chosen=None)) is None

@@ -113,11 +113,11 @@ def test_from_every_other_end_a_person_can_go_on(end: JobStatus):
 
 
 def test_a_job_becomes_done_by_running_or_by_a_decision():
-    assert sources(JOB_MOVES, JobStatus.DONE) == (JobStatus.RUNNING, JobStatus.ESCALATED)
+    assert sources(JOB_MOVES, JobStatus.DONE) == (JobStatus.RUNNING, JobStatus.ESCALATED, JobStatus.BUDGET)
 
 
 def test_only_a_person_rejects():
-    assert sources(JOB_MOVES, JobStatus.REJECTED) == (JobStatus.ESCALATED,)
+    assert sources(JOB_MOVES, JobStatus.REJECTED) == (JobStatus.ESCALATED, JobStatus.BUDGET)
 
 
 def test_an_attempt_ends_once():

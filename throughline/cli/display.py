@@ -13,7 +13,6 @@ from rich.text import Text
 
 from throughline.domain.comparison import Side, sides
 from throughline.domain.happenings import page_of
-from throughline.domain.job import JobStatus
 from throughline.domain.plan import PathEstimate, Plan
 from throughline.domain.report import JobReport, to_json
 from throughline.domain.sizing import OutputSize
@@ -81,7 +80,7 @@ def outcome(report: JobReport, review_base_url: str) -> None:
                 f"{attempt.open_calls} call(s) of the {attempt.path} attempt are open; they may cost up to "
                 f"${attempt.open_at_most_usd:.4f} more. The same run command goes on with them."
             )
-    if report.status is JobStatus.ESCALATED:
+    if report.status.asks:
         say(f"Read it:      {page_of(report.id, review_base_url)}  (throughline review serves this page)")
         say(f"Decide:       throughline decide {report.id} approve, reject or rerun")
     say(f"Look closer:  throughline show {report.id}")
@@ -91,8 +90,8 @@ def outcome(report: JobReport, review_base_url: str) -> None:
 
 def report_json(report: JobReport, review_base_url: str) -> str:
     """The report as one JSON object; one that waits for a person has the address of its page."""
-    asks = report.status is JobStatus.ESCALATED
-    return json.dumps(to_json(report) | ({"review_url": page_of(report.id, review_base_url)} if asks else {}))
+    url = {"review_url": page_of(report.id, review_base_url)} if report.status.asks else {}
+    return json.dumps(to_json(report) | url)
 
 
 def jobs(reports: Sequence[JobReport]) -> None:

@@ -37,7 +37,7 @@ from throughline.errors import BadInput
 @click.option("--simulate", is_flag=True, help="For a job that was begun with --simulate.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def decide(**typed: Any) -> int:  # Any: click passes options by name
-    """Decide on an escalated JOB: approve its output, reject it, or run it again."""
+    """Decide on a JOB that stopped for a person or at its budget: approve its output, reject it, or run it again."""
     return asyncio.run(_decide(**typed))
 
 

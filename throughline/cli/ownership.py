@@ -61,7 +61,7 @@ def _put(text: str, output: FilePath | None, rows: int) -> None:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise BadInput(f"{output} cannot be written: {error.strerror}. Choose another place with -o.") from error
-    click.echo(f"{output}: {rows} rows")
+    click.echo(f"{output}: {rows} row{'' if rows == 1 else 's'}")
 
 
 def written(found: Ownership, form: str) -> str:

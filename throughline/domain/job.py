@@ -91,6 +91,11 @@ class JobStatus(StrEnum):
     BUDGET = "budget"
     CANCELLED = "cancelled"
 
+    @property
+    def asks(self) -> bool:
+        """Whether a person is asked what becomes of the job."""
+        return self in (JobStatus.ESCALATED, JobStatus.BUDGET)
+
 
 class AttemptStatus(StrEnum):
     """Where an attempt stands.

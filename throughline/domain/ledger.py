@@ -104,7 +104,9 @@ JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.RUNNING: _ENDS | {JobStatus.WAITING, JobStatus.QUEUED, JobStatus.DONE},
     JobStatus.WAITING: _TAKEN_UP | {JobStatus.CANCELLED, JobStatus.FAILED},
     JobStatus.ESCALATED: _TAKEN_UP | {JobStatus.DONE, JobStatus.REJECTED, JobStatus.CANCELLED},
-    **{end: _TAKEN_UP | {JobStatus.CANCELLED} for end in _ENDS - {JobStatus.ESCALATED}},
+    JobStatus.BUDGET: _TAKEN_UP | {JobStatus.DONE, JobStatus.REJECTED, JobStatus.CANCELLED},
+    JobStatus.FAILED: _TAKEN_UP | {JobStatus.CANCELLED},
+    JobStatus.CANCELLED: _TAKEN_UP | {JobStatus.CANCELLED},
     JobStatus.DONE: frozenset(),
     JobStatus.REJECTED: frozenset(),
 }
