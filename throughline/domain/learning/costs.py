@@ -1,26 +1,19 @@
-"""What a path is expected to cost in all, component by component, and whether looking first would pay.
+"""What a path is expected to cost in all, component by component.
 
 Total = tokens + chance of a cut x rework + expected repairs + review minutes x their rate + waiting x its price.
 Each component carries the sentence that explains it and how many finished attempts its figures come from; 0 means
 an assumption.
 """
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from statistics import NormalDist
 
 from throughline.domain.job import Path
 
 NEAR_TIE = 0.05  # a smaller gap, as a share of what is in dispute, is called a near tie
 RISK_OF_CUT = 0.5
-PROBE_STEPS = 9
-_NORMAL = NormalDist()
 _INDIFFERENT_USD = Decimal("0.0001")
-
-Curve = Callable[[float], Decimal]
-"""Total cost in USD of a path whose output takes that many tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,52 +129,5 @@ def compare(first: PathCost, second: PathCost) -> Verdict:
         sentence=(
             f"{cheaper.path} is expected to cost ${cheaper.total_usd:.4f} in all, {dearer.path} "
             f"${dearer.total_usd:.4f}{' (a near tie)' if near_tie else ''}: {reasons}"
-        ),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """Whether to buy a look at the size (the outline link first) before the path is chosen."""
-
-    worth_buying: bool
-    saving_usd: Decimal
-    price_usd: Decimal
-    sentence: str
-
-
-def probe(
-    size_at: Callable[[float], float],
-    single: Curve,
-    chunked: Curve,
-    *,
-    revealed: float,
-    price_usd: Decimal,
-) -> Probe:
-    """The expected value of what a probe would tell, beside its price.
-
-    `size_at(p)` is the size in tokens that an output stays below with probability p. The probe tells a
-    share `revealed` (0 to 1) of the variance of log size; the rest stays open. Without it the path is chosen
-    by the mean cost, with it by the mean given what it told. Sizes are taken on a grid of
-    `PROBE_STEPS` x `PROBE_STEPS` equally probable pairs of told and open parts.
-    """
-    steps = [_NORMAL.inv_cdf((i + 0.5) / PROBE_STEPS) for i in range(PROBE_STEPS)]
-    blind_single = blind_chunked = informed = Decimal(0)
-    for told in steps:
-        sizes = [size_at(_NORMAL.cdf(math.sqrt(revealed) * told + math.sqrt(1 - revealed) * open_)) for open_ in steps]
-        by_single = sum((single(size) for size in sizes), Decimal(0)) / PROBE_STEPS
-        by_chunked = sum((chunked(size) for size in sizes), Decimal(0)) / PROBE_STEPS
-        blind_single += by_single / PROBE_STEPS
-        blind_chunked += by_chunked / PROBE_STEPS
-        informed += min(by_single, by_chunked) / PROBE_STEPS
-    saving = max(min(blind_single, blind_chunked) - informed, Decimal(0))
-    worth = saving > price_usd
-    return Probe(
-        worth_buying=worth,
-        saving_usd=saving,
-        price_usd=price_usd,
-        sentence=(
-            f"looking first (the outline link) is expected to save ${saving:.4f} and costs ${price_usd:.4f}: "
-            f"{'it is bought' if worth else 'not bought'}"
         ),
     )
