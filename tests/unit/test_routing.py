@@ -88,13 +88,32 @@ def test_a_large_job_is_a_single_pass():
     assert plan.single_pass.max_tokens_per_call == 300_000
 
 
-def test_a_job_that_needs_more_than_300k_more_often_than_not_is_a_chain():
-    plan = make_plan(case(units=320, tokens=300_000))
-    assert plan.size.expected_tokens > 300_000
+def test_a_single_pass_that_is_hardly_ever_whole_is_not_sent():
+    plan = make_plan(case(units=560, tokens=300_000))
+    bound = plan.size.bound(0.95)
+    assert bound > 300_000
     assert plan.chosen is Path.CHUNKED
     assert plan.single_pass.obstacles == (
-        f"the output may need {plan.size.expected_tokens:,} tokens and one answer ends at 300,000",
+        f"the output needs more than {bound:,} tokens with a chance of 95%, and one answer ends at 300,000",
     )
+
+
+def test_a_single_pass_that_is_likelier_cut_than_not_is_sent_when_half_price_for_what_fits_outweighs_the_rest():
+    """Its cut is part of its price; a team that wants whole answers says so."""
+    plan = make_plan(case(units=340, tokens=300_000))
+    assert plan.single_pass.truncation_chance > 0.5
+    assert plan.chosen is Path.SINGLE_PASS
+    assert plan.single_pass.expected_total_usd < plan.chunked.expected_total_usd
+    whole_answers = replace(POLICY, risk_of_cut=0.5)
+    assert make_plan(case(units=340, tokens=300_000, policy=whole_answers)).chosen is Path.CHUNKED
+
+
+def test_a_budget_must_cover_what_a_cut_is_expected_to_cost():
+    of = case(units=340, tokens=300_000)
+    plan = make_plan(of).single_pass
+    budget = (plan.expected_usd + plan.rework_usd / 2).quantize(Decimal("0.01"))
+    with pytest.raises(BudgetExceeded, match=r"^single_pass is not possible: about \$"):
+        make_plan(replace(of, spec=of.spec.model_copy(update={"path": PathChoice.SINGLE_PASS, "budget_usd": budget})))
 
 
 def test_a_job_that_may_but_hardly_will_need_more_than_300k_is_decided_by_its_cost():
@@ -552,7 +571,7 @@ def test_a_learner_without_attempts_changes_no_number():
 
 
 def test_what_was_learned_lets_a_single_pass_fit_that_structure_would_not():
-    of = case(units=320, tokens=300_000)
+    of = case(units=560, tokens=300_000)
     assert not make_plan(of).single_pass.feasible
     assert make_plan(replace(of, learner=observed(of, 0.6))).single_pass.feasible
 

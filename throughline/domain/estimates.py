@@ -12,7 +12,7 @@ from throughline.domain import prompts, sizing
 from throughline.domain.chain import PartLimits
 from throughline.domain.documents import upper_tokens
 from throughline.domain.job import JobSpec, Path, ReviewMode
-from throughline.domain.learning.costs import RISK_OF_CUT
+from throughline.domain.learning.costs import RISK_OF_CUT, likely_cut
 from throughline.domain.learning.exploration import ExplorationRules
 from throughline.domain.learning.rates import ASSUMED, Rates
 from throughline.domain.learning.sizes import SizeLearner
@@ -129,9 +129,10 @@ def single_pass(case: Case, size: OutputSize, chain: PathEstimate) -> PathEstima
     hours = (_BATCH_QUEUE_HOURS + written / _BATCH_TOKENS_PER_HOUR) * case.rates.single_hours.value
     hours += beyond.chance * beyond.share * chain.hours
     expected_usd = _usd(case, expected_input, written, batch=True)
+    rework_usd = Decimal(beyond.chance) * _rework_usd(case, beyond.share, chain.expected_usd)
     obstacles = [
         *_single_pass_obstacles(case, size, worst_input),
-        *_common_obstacles(case.spec, hours, expected_usd),
+        *_common_obstacles(case.spec, hours, expected_usd + rework_usd),
     ]
     return _estimate(
         case,
@@ -145,7 +146,7 @@ def single_pass(case: Case, size: OutputSize, chain: PathEstimate) -> PathEstima
         worst_usd=_usd(case, worst_input, cap, batch=True),
         hours=hours,
         chance=beyond.chance,
-        rework_usd=Decimal(beyond.chance) * _rework_usd(case, beyond.share, chain.expected_usd),
+        rework_usd=rework_usd,
     )
 
 
@@ -164,7 +165,7 @@ def _single_pass_obstacles(case: Case, size: OutputSize, worst_input: int) -> li
     if not model.long_output:
         obstacles.append(f"{model.id} has no 300K output: one answer ends at {model.sync_output_tokens:,} tokens")
     elif (bound := size.bound(case.policy.risk_of_cut)) > model.batch_output_tokens:
-        obstacles.append(f"the output may need {bound:,} tokens and one answer ends at {model.batch_output_tokens:,}")
+        obstacles.append(likely_cut(bound, case.policy.risk_of_cut, model.batch_output_tokens))
     if worst_input + min(size.expected_tokens, model.batch_output_tokens) > model.context_tokens:
         obstacles.append(
             f"sources and output together ({worst_input:,} + {size.expected_tokens:,} tokens) exceed the "

@@ -12,7 +12,7 @@ from decimal import Decimal
 from throughline.domain.job import Path
 
 NEAR_TIE = 0.05  # a smaller gap, as a share of what is in dispute, is called a near tie
-RISK_OF_CUT = 0.5
+RISK_OF_CUT = 0.95
 _INDIFFERENT_USD = Decimal("0.0001")
 
 
@@ -20,13 +20,20 @@ _INDIFFERENT_USD = Decimal("0.0001")
 class Knobs:
     """What a team decides: the price of an hour of review and of waiting (USD), and how likely a cut may be.
 
-    A single pass whose chance of a cut is above `risk_of_cut` is not sent, whatever it would save. At the default
-    of one half that is one that more likely than not is cut; below it the expected cost alone decides.
+    A single pass whose chance of a cut is above `risk_of_cut` is not sent, whatever it would save. What a cut costs is
+    part of the expected total, so below that the cost alone decides. At the default of 0.95 only one that is
+    hardly ever whole is refused; whoever wants whole answers more than savings bears less.
     """
 
     review_usd_per_hour: Decimal
     waiting_usd_per_hour: Decimal
     risk_of_cut: float = RISK_OF_CUT
+
+
+def likely_cut(bound_tokens: int, risk_of_cut: float, cap_tokens: int) -> str:
+    """Why a single pass is not sent whose output exceeds `bound_tokens` with the chance that the team bears."""
+    chance = f"with a chance of {risk_of_cut:.0%}"
+    return f"the output needs more than {bound_tokens:,} tokens {chance}, and one answer ends at {cap_tokens:,}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

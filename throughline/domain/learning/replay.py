@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from throughline.domain.job import Path
-from throughline.domain.learning.costs import Knobs, PathInputs, compare, total_cost
+from throughline.domain.learning.costs import Knobs, PathInputs, compare, likely_cut, total_cost
 from throughline.domain.learning.observations import Observation, Profile
 from throughline.domain.learning.report import (
     BothKnown,
@@ -243,8 +243,8 @@ def decide(row: Row, forecast: SizeForecast, terms: Terms, knobs: Knobs) -> Deci
     chunked = total_cost(_chunked_inputs(row, forecast, terms), knobs)
     verdict = compare(single, chunked)
     path, reason = verdict.cheaper.path, verdict.sentence
-    if (likely_cut := _likely_cut(forecast, terms, knobs)) is not None:
-        path, reason = Path.CHUNKED, likely_cut
+    if (refused := _likely_cut(forecast, terms, knobs)) is not None:
+        path, reason = Path.CHUNKED, refused
     cut = path is Path.SINGLE_PASS and row.output_tokens > terms.single_cap_tokens
     return Decision(row=row, forecast=forecast, path=path, by_cost=verdict.cheaper.path, reason=reason, cut=cut)
 
@@ -254,7 +254,7 @@ def _likely_cut(forecast: SizeForecast, terms: Terms, knobs: Knobs) -> str | Non
     bound = forecast.bound(knobs.risk_of_cut)
     if bound <= terms.single_cap_tokens:
         return None
-    return f"the output may need {bound:,} tokens, one answer ends at {terms.single_cap_tokens:,}"
+    return likely_cut(bound, knobs.risk_of_cut, terms.single_cap_tokens)
 
 
 def _single_inputs(row: Row, forecast: SizeForecast, terms: Terms) -> PathInputs:
