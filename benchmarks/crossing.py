@@ -25,10 +25,10 @@ from throughline.domain.tokens import exact
 
 MODELS = (("claude-haiku-5-5", "#2a7f62"), ("claude-sonnet-5-5", "#1f5fa8"), ("claude-opus-5-5", "#a8431f"))
 SOURCE_TOKENS_PER_UNIT = 2_000
-MOST_UNITS = 240
+MOST_UNITS = 320
 POLICY = Policy(review_usd_per_hour=Decimal(60), waiting_usd_per_hour=Decimal("0.25"))
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM, RIGHT = 760, 460, 70, 30, 60, 20
-TOKENS = (2_000, 400_000)
+TOKENS = (2_000, 600_000)
 USD = (0.003, 20.0)
 TOKEN_TICKS = (3_000, 10_000, 30_000, 100_000, 300_000)
 USD_TICKS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -137,7 +137,7 @@ def _end_line(tokens: int) -> str:
     return (
         f"<path d='M{x} {TOP}V{HEIGHT - BOTTOM}' stroke='#888' stroke-dasharray='2 3'/>\n"
         f"<text x='{x - 5}' y='{HEIGHT - BOTTOM - 8}' text-anchor='end' fill='#555'>"
-        f"from {tokens:,} a cut is likelier than not: chain only</text>"
+        f"from {tokens:,} a cut is all but sure: chain only</text>"
     )
 
 

@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import NamedTuple
 
 _CLIP = 2.5  # standard deviations; a wilder error moves the centre no further
 _NORMAL = NormalDist()
@@ -26,8 +27,7 @@ class EffectPrior:
     wander: float
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One effect's share in a job: `key[0]` names the prior, `feature` multiplies the effect."""
 
     key: tuple[str, ...]
@@ -51,11 +51,12 @@ class Effects:
 
     def centre(self, parts: Sequence[Part]) -> Centre:
         """The sum of the parts' effects."""
-        states = [self._effect(part) for part in parts]
-        return Centre(
-            mean=sum(part.feature * mean for part, (mean, _) in zip(parts, states, strict=True)),
-            variance=sum(part.feature**2 * variance for part, (_, variance) in zip(parts, states, strict=True)),
-        )
+        mean = variance = 0.0
+        for part in parts:  # every plan asks for this: one loop, nothing built on the way
+            of_effect, uncertainty = self._effect(part)
+            mean += part.feature * of_effect
+            variance += part.feature * part.feature * uncertainty
+        return Centre(mean=mean, variance=variance)
 
     def add(self, parts: Sequence[Part], value: float, noise: float, *, censored: bool) -> None:
         """Move each effect by its share of the error; `noise` is the variance of one job around its centre."""
@@ -73,7 +74,8 @@ class Effects:
 
     def _effect(self, part: Part) -> tuple[float, float]:
         """Mean and variance of an effect."""
-        return self._state.get(part.key, (0.0, self._priors[part.key[0]].spread ** 2))
+        state = self._state.get(part.key)
+        return (0.0, self._priors[part.key[0]].spread ** 2) if state is None else state
 
 
 def mean_above(standard: float) -> float:
