@@ -9,8 +9,11 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from tests import defects
-from tests.defects import CLASSES, DROPPED, Amount, Clean, Score, Text
+from tests.defects.classes import CLASSES, DROPPED
+from tests.defects.clean import SENTENCES_PER_UNIT, Clean, summary
+from tests.defects.counting import Amount, Score, scores
+from tests.defects.real_text import Text, real_texts
+from tests.defects.rewording import alarms, in_other_words
 from tests.planted_quotes import quote_table
 from throughline.domain.checks.corpus import Corpus
 from throughline.domain.checks.material import Material
@@ -44,7 +47,7 @@ def spent(work: Callable[[], object]) -> str:
 def some_sources(characters: int) -> list[Source]:
     """Sources of the library up to that size."""
     chosen: list[Source] = []
-    for text in defects.real_texts(ALL_MODULES):
+    for text in real_texts(ALL_MODULES):
         chosen.append(text.source)
         if sum(len(source.text) for source in chosen) >= characters:
             break
@@ -80,7 +83,7 @@ def time_citations() -> None:
 
 def long_output() -> Clean:
     """A correct output of that many tokens in which every sentence is quoted, made of the wordiest sources."""
-    texts = sorted(defects.real_texts(ALL_MODULES), key=_wordiness, reverse=True)
+    texts = sorted(real_texts(ALL_MODULES), key=_wordiness, reverse=True)
     used = 100
     while used < len(texts) and _tokens(_summary(texts[:used]).output) < OUTPUT_TOKENS:
         used += 20
@@ -93,7 +96,7 @@ def _wordiness(text: Text) -> float:
 
 def _summary(texts: Sequence[Text]) -> Clean:
     corpus = Corpus(text.source for text in texts)
-    return defects.summary(texts, corpus, seed=0, most_units=2_000, quotes_per_unit=defects.SENTENCES_PER_UNIT)
+    return summary(texts, corpus, seed=0, most_units=2_000, quotes_per_unit=SENTENCES_PER_UNIT)
 
 
 def _tokens(output: Output) -> int:
@@ -131,12 +134,12 @@ def print_quotes() -> None:
 def print_scores() -> None:
     """Recall, precision and false alarms of each class."""
     print(f"{'defect':<34}{'planted':>8}{'recall':>9}{'precision':>11}{'clean units':>13}{'false alarms':>14}")
-    for name, score in defects.scores(PLANTED).items():
+    for name, score in scores(PLANTED).items():
         print(_row(name, score))
-    texts = defects.real_texts(PLANTED.modules)
-    clean = defects.summary(texts, Corpus(text.source for text in texts), seed=0, most_units=PLANTED.units)
+    texts = real_texts(PLANTED.modules)
+    clean = summary(texts, Corpus(text.source for text in texts), seed=0, most_units=PLANTED.units)
     print("units with a finding, in a correct output in other words than its sources:")
-    for name, share in defects.alarms(defects.in_other_words(clean)).items():
+    for name, share in alarms(in_other_words(clean)).items():
         print(f"  {name:<16}{share:7.1%}")
 
 

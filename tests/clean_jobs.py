@@ -18,7 +18,7 @@ from typing import TypeVar
 from storage import checks
 from storage.engine import reading
 from tasks.registration import Request
-from tests.defects import library_modules
+from tests.defects.real_text import library_modules
 from tests.faults.support import Service, request
 from throughline.domain.job import Depth, Kind, PathChoice
 from throughline.domain.report import JobReport

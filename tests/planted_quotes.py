@@ -10,7 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tests.defects import Clean, Text, negated, other_digit, real_texts, replaced, summary
+from tests.defects.clean import Clean, summary
+from tests.defects.in_quotes import negated
+from tests.defects.planting import other_digit, replaced
+from tests.defects.real_text import Text, real_texts
 from throughline.domain.checks.corpus import Corpus
 from throughline.domain.checks.material import Material
 from throughline.domain.checks.table import CHECKS

@@ -6,7 +6,11 @@ what was measured, so that a check that gets worse fails here.
 
 import pytest
 
-from tests.defects import CLASSES, DROPPED, Amount, Score, alarms, in_other_words, real_texts, scores, summary
+from tests.defects.classes import CLASSES, DROPPED
+from tests.defects.clean import summary
+from tests.defects.counting import Amount, Score, scores
+from tests.defects.real_text import real_texts
+from tests.defects.rewording import alarms, in_other_words
 from tests.planted_quotes import INVENTED, PER_CLASS, VERBATIM, QuoteTable, quote_table
 from throughline.domain.checks.corpus import Corpus
 

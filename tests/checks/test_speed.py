@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from benchmarks.checks import OUTPUT_TOKENS, QUOTES, SOURCE_CHARACTERS, long_output, some_quotes, some_sources
-from tests.defects import Clean
+from tests.defects.clean import Clean
 from throughline.domain.checks.table import run_checks
 from throughline.domain.citations import check_citations
 from throughline.tokenizer import count
