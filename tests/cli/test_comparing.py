@@ -44,3 +44,18 @@ def test_a_job_of_one_path_is_told_how_to_run_both(with_key: Shell):
 def test_a_job_and_a_filter_contradict_each_other(with_key: Shell):
     ended = with_key.throughline("compare", "abc", "--kind", "summary")
     assert (ended.code, ended.stderr.count("\n")) == (2, 1)
+
+
+def test_show_counts_in_json_what_it_counts_in_its_table(with_key: Shell, simulator: Simulator):
+    """A repair is an attempt of its own and a call of its path."""
+    simulator.faults("item", "alter_quotes", times=1)
+    (with_key.folder / "note.md").write_text("# Harbour\n\nThe harbour opens at six in the morning.\n")
+    strict = {"THROUGHLINE_TOLERATED_ERROR_SHARE": "0"}
+    with_key.throughline("run", "note.md", "--kind", "summary", "--path", "chunked", **strict)
+    job = with_key.throughline("list", "--json").object["jobs"][0]["job_id"]
+    told = with_key.throughline("show", job, "--json").object
+    (side,) = told["paths"]
+    assert [attempt["role"] for attempt in told["attempts"]] == ["primary", "repair"]
+    assert side["calls"] == sum(attempt["calls"] for attempt in told["attempts"])
+    (line,) = [line for line in with_key.throughline("show", job).stdout.splitlines() if line.startswith("calls  ")][1:]
+    assert line.split() == ["calls", str(side["calls"])]

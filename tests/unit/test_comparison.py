@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from throughline.domain.comparison import path_of, published_of, sides
+from throughline.domain.comparison import path_of, published_of, sides, to_json
 from throughline.domain.estimates import Case, Policy
 from throughline.domain.job import AttemptId, AttemptStatus, JobId, JobSpec, JobStatus, Kind, Path, Role
 from throughline.domain.models import find
@@ -177,6 +177,12 @@ def test_of_two_complete_outputs_of_the_chosen_path_the_newer_is_published():
     whole = attempt("whole")
     repair = attempt("repair", Path.CHUNKED, Role.REPAIR, continues_attempt_id=whole.id)
     assert published_of(job(whole, repair)) == "repair"
+
+
+def test_the_json_of_a_side_counts_its_fallback():
+    (single,) = to_json(job(CUT, FALLBACK))
+    assert (single["path"], single["attempts"], single["calls"], single["units"]) == ("single_pass", 2, 3, 2)
+    assert (single["cost_usd"], single["citations"]) == ("1", {"verified": 8, "altered": 2, "missing": 4})
 
 
 def test_what_is_not_begun_costs_what_the_plan_expects():

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from throughline.domain.comparison import Side, sides
+from throughline.domain.comparison import to_json as sides_json
 from throughline.domain.happenings import page_of
 from throughline.domain.plan import PathEstimate, Plan
 from throughline.domain.report import JobReport, to_json
@@ -89,9 +90,10 @@ def outcome(report: JobReport, review_base_url: str) -> None:
 
 
 def report_json(report: JobReport, review_base_url: str) -> str:
-    """The report as one JSON object; one that waits for a person has the address of its page."""
+    """The report as one JSON object, attempt by attempt and path by path as in the table; one that waits for a person
+    has the address of its page."""
     url = {"review_url": page_of(report.id, review_base_url)} if report.status.asks else {}
-    return json.dumps(to_json(report) | url)
+    return json.dumps(to_json(report) | {"paths": sides_json(report)} | url)
 
 
 def jobs(reports: Sequence[JobReport]) -> None:

@@ -1,11 +1,12 @@
 """Both paths side by side: observed figures and their difference. No score, no winner."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
+from typing import Any
 
 from throughline.domain.job import AttemptId, Path, Role
-from throughline.domain.report import AttemptReport, CitationCounts, JobReport
+from throughline.domain.report import AttemptReport, CitationCounts, JobReport, dollars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,27 @@ def sides(report: JobReport) -> tuple[Side, ...]:
         for path in Path
         if (chosen := [attempt for attempt in report.attempts if path_of(attempt, report) is path])
     )
+
+
+def to_json(report: JobReport) -> list[dict[str, Any]]:  # Any: JSON values
+    """The sides as the printed table has them: a fallback and a repair count for the path that they were made for."""
+    return [
+        {
+            "path": side.path,
+            "status": side.status,
+            "attempts": side.attempts,
+            "units": side.units,
+            "units_wanted": side.units_wanted,
+            "calls": side.calls,
+            "input_tokens": side.input_tokens,
+            "output_tokens": side.output_tokens,
+            "wasted_tokens": side.wasted_tokens,
+            "cost_usd": dollars(side.cost_usd),
+            "citations": asdict(side.citations),
+            "wall_s": side.wall_s,
+        }
+        for side in sides(report)
+    ]
 
 
 def path_of(attempt: AttemptReport, report: JobReport) -> Path:
