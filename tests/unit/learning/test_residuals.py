@@ -83,3 +83,13 @@ def test_no_job_counts_for_more_than_one_and_nearer_ones_for_no_less(counts: lis
     weights = weights_by_level(counts)
     assert weights == sorted(weights)
     assert all(0 <= weight <= 1 for weight in weights)
+
+
+@given(st.lists(st.integers(0, 30), min_size=3, max_size=5))
+def test_all_scores_together_count_for_as_many_jobs_as_a_bound_needs(jobs: list[int]):
+    """As long as there are so many; and where there are more of its own, for no fewer than without that rule."""
+    counts = [sum(jobs[level:]) for level in range(len(jobs))]
+    raised, plain = (
+        sum(w * n for w, n in zip(weights_by_level(counts, least=least), jobs, strict=True)) for least in (9, 0)
+    )
+    assert raised == pytest.approx(max(plain, min(9, counts[0])))

@@ -119,6 +119,15 @@ def test_a_forecast_does_not_jump_at_any_size():
     assert max(abs(a - b) for a, b in zip(logs[1:], logs, strict=False)) < 0.02
 
 
+def test_a_bound_that_is_known_stays_known_when_more_attempts_finish():
+    """Attempts of its own size displace borrowed ones; they never take the bound away."""
+    learner = SizeLearner(observed(PROFILE, *SPREAD_RATIOS[:9]))
+    large = of_size(10)
+    for ratio in SPREAD_RATIOS * 2:
+        assert learner.forecast(large).bounded
+        learner.add(*observed(large, ratio))
+
+
 def test_a_single_attempt_is_named_as_one():
     assert SizeLearner(observed(PROFILE, 1.0)).forecast(PROFILE).basis == (
         "no bound yet (1 finished attempt): structural worst case"

@@ -82,11 +82,12 @@ def distribution(scores: Sequence[Score]) -> Distribution:
     return Distribution(values=tuple(values), cumulated=tuple(cumulated), weight=weight)
 
 
-def weights_by_level(counts: Sequence[int], borrowed: float = BORROWED) -> list[float]:
+def weights_by_level(counts: Sequence[int], borrowed: float = BORROWED, least: float = 0.0) -> list[float]:
     """How much one score counts, by the finest group that it shares with the job.
 
     `counts[i]` jobs share group i; groups are nested, the coarsest first. A group stands on its own
-    jobs and `borrowed` pseudo-jobs of the next coarser one. No score counts for more than one job.
+    jobs and `borrowed` pseudo-jobs of the next coarser one. No score counts for more than one job. As long as there are
+    so many jobs, all weights together are at least `least`: own jobs displace borrowed ones only beyond that.
     """
     shares = [0.0] * len(counts)
     shares[-1] = 1.0
@@ -95,4 +96,14 @@ def weights_by_level(counts: Sequence[int], borrowed: float = BORROWED) -> list[
         shares[level] = passed / (counts[level] + borrowed)
         passed *= borrowed / (counts[level] + borrowed)
     shares[0] += passed / max(counts[0], 1)
-    return [min(1.0, sum(shares[: level + 1])) for level in range(len(counts))]
+    return _raised([min(1.0, sum(shares[: level + 1])) for level in range(len(counts))], counts, least)
+
+
+def _raised(weights: list[float], counts: Sequence[int], least: float) -> list[float]:
+    """The weights, each nearer to a whole job where their sum would be below `least`."""
+    jobs = [count - finer for count, finer in zip(counts, [*counts[1:], 0], strict=True)]
+    lacking = min(least, counts[0]) - sum(weight * count for weight, count in zip(weights, jobs, strict=True))
+    if lacking <= 0:
+        return weights
+    room = sum((1 - weight) * count for weight, count in zip(weights, jobs, strict=True))
+    return [weight + (1 - weight) * lacking / room for weight in weights]

@@ -238,7 +238,7 @@ class SizeLearner:
         records += own
         levels = [_shared_level(record, profile, epoch, group) for record in records]
         at_least = list(accumulate(levels.count(level) for level in (4, 3, 2, 1, 0)))
-        weights = residuals.weights_by_level(at_least[::-1])
+        weights = residuals.weights_by_level(at_least[::-1], least=bounds.fewest_jobs(self._level))
         return [
             Score(record.value if level else record.value * _OTHER_EPOCH_WIDER, weights[level], record.censored)
             for record, level in zip(records, levels, strict=True)
