@@ -237,6 +237,19 @@ class BatchRules(Modelled):
             batch.state = BatchState.ABANDONED
             self.move_calls(batch_id, CallState.ABANDONED)
 
+    @precondition(lambda self: any(batch.state is BatchState.INTENDED for batch in self.batches.values()))
+    @rule(process=PROCESSES, pick=PICKS)
+    def its_sender_wakes_after_the_look(self, process: int, pick: int) -> None:
+        """Who let the POST go after it was looked for keeps the batch from being given up."""
+        intended = {key: each for key, each in self.batches.items() if each.state is BatchState.INTENDED}
+        batch_id, batch = chosen(intended, pick)
+        self.now += timedelta(seconds=1)
+        until = self.now + LEAVE
+        seen = self.do(process, lambda tx: batches.get(tx, batch_id))
+        assert self.do(1 - process, lambda tx: batches.let_post(tx, batch_id, until=until))
+        batch.post_until = until
+        assert not self.do(process, lambda tx: batches.give_up(tx, seen, looked_at=self.now, note="not found"))
+
     @precondition(lambda self: self.batches)
     @rule(pick=PICKS)
     def let_post_and_give_up_at_once(self, pick: int) -> None:
