@@ -1,254 +1,47 @@
 """Collecting: one pass over everything that is open, which adopts, ingests, wakes and requeues, and never sends."""
 
 import asyncio
-import contextlib
-import os
-import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path as FilePath
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
-from sqlalchemy import update
 
-from storage import batches, jobs, leases
-from storage.engine import Engine, connect, reading, transaction
-from storage.tables import batches as batch_table
-from storage.tables import jobs as job_table
+from storage import jobs, leases
+from storage.engine import Engine, connect, transaction
 from tasks import runtime
-from tasks.collecting import Collected, cancel_job, collect_once
+from tasks.collecting import Collected, cancel_job
 from tasks.flow_runs import Standing
-from tests.faults.support import BATCHES, Service, asked, book, ids, summary
-from tests.faults.test_queue import (
+from tests.faults.collecting import (
+    OTHER,
+    RUN,
+    Runs,
+    cancellations,
+    carried_by_run,
+    collect_with,
+    happened,
+    hold,
+    interrupted_chain,
+    let_leases_run_out,
+    states,
+    swept_to_death,
+)
+from tests.faults.rounds import (
     CHUNKED,
     SINGLE,
     at_once,
     books,
     collect,
     end_batches,
-    finish,
     statuses,
     submit,
     sweep,
 )
-from tests.faults.test_submission import foreign_batch
-from tests.servers import ROOT, SIMULATED_KEY
-from throughline.domain.job import AttemptStatus, BatchId, JobId, JobStatus
+from tests.faults.support import Service, asked, book, ids, summary
+from throughline.domain.job import AttemptStatus, JobId, JobStatus
 from throughline.domain.ledger import BatchState, IllegalMove
-from throughline.errors import BadInput, JobBusy
-
-RUN = "01a20000-0000-7000-8000-000000000000"
-OTHER = "elsewhere:1:x"
-LATER = {"lease_s": 0.001, "batch_settle_s": 0.0}  # as if lease and settling time had passed since the intent
-
-
-@dataclass(slots=True, kw_only=True)
-class Runs:
-    """Flow runs that stand where the test says; a woken one is under way."""
-
-    stand: dict[str, Standing]
-    answers: bool = True
-    woken: list[str] = field(default_factory=list[str])
-
-    async def standing(self, flow_run_id: str) -> Standing:
-        return self.stand.get(flow_run_id, Standing.GONE)
-
-    async def resume(self, flow_run_id: str) -> bool:
-        if self.answers:
-            self.woken.append(flow_run_id)
-            self.stand[flow_run_id] = Standing.UNDER_WAY
-        return self.answers
-
-
-async def collect_with(service: Service, runs: Runs) -> Collected:
-    async with service.opened():
-        return await collect_once(runs)
-
-
-async def carried_by_run(service: Service, job_id: JobId) -> None:
-    """A flow run has taken the job up, and is suspended until its batch is there."""
-    async with service.opened() as rt:
-        with transaction(rt.engine) as tx:
-            jobs.belongs_to(tx, job_id, RUN)
-
-
-async def hold(service: Service, job_id: JobId, *, for_s: float) -> None:
-    """Another machine's worker holds the job for so long, or did so in the past."""
-    async with service.opened() as rt:
-        now = runtime.now()
-        with transaction(rt.engine) as tx:
-            assert leases.acquire(tx, job_id, owner=OTHER, until=now + timedelta(seconds=for_s), now=now)
-
-
-async def let_leases_run_out(service: Service) -> None:
-    """As if minutes had passed in which nobody renewed."""
-    async with service.opened() as rt:
-        with transaction(rt.engine) as tx:
-            held = job_table.c.lease_until.is_not(None)
-            tx.execute(update(job_table).where(held).values(lease_until=runtime.now() - timedelta(seconds=1)))
-
-
-async def states(service: Service) -> list[BatchState]:
-    async with service.opened() as rt:
-        with reading(rt.engine) as tx:
-            found = tx.execute(batch_table.select().order_by(batch_table.c.id)).all()
-            return [batches.get(tx, BatchId(row.id)).state for row in found]
-
-
-async def in_doubt(service: Service, tmp_path: FilePath) -> JobId:
-    """A job whose batch was never accepted, though nobody knows yet."""
-    (job_id,) = await submit(service, summary(SINGLE, book(tmp_path, 2)))
-    service.simulator.faults("batches.create", "drop_before_accept")
-    await sweep(service)
-    assert await states(service) == [BatchState.UNKNOWN]
-    return job_id
-
-
-async def interrupted_chain(service: Service, tmp_path: FilePath) -> JobId:
-    """A chain of three links and a closing that was stopped while its second link was under way."""
-    service.losable_answers = 1
-    (job_id,) = await submit(service, summary(CHUNKED, book(tmp_path, 24)))
-    service.simulator.faults("messages", "hang", skip=1, seconds=5.0)
-    running = asyncio.create_task(service.carry_out(job_id, chain_concurrency=1))
-    await happened(lambda: len(service.calls()) == 2)
-    running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
-    return job_id
-
-
-async def happened(is_so: Any) -> None:
-    async with asyncio.timeout(20):
-        while not is_so():  # noqa: ASYNC110 - what is waited for happens in another process
-            await asyncio.sleep(0.005)
-
-
-def cancellations(service: Service) -> int:
-    """How often the API was asked to stop a batch."""
-    return sum(received["path"].endswith("/cancel") for received in service.simulator.requests("POST"))
-
-
-def swept_to_death(service: Service, failpoint: str, folder: FilePath) -> None:
-    """`throughline sweep` in a process of its own, killed with SIGKILL at that place."""
-    environment: Mapping[str, str] = {
-        "PYTHONPATH": str(ROOT),
-        "ANTHROPIC_API_KEY": SIMULATED_KEY,
-        "ANTHROPIC_BASE_URL": service.simulator.url,
-        "THROUGHLINE_DATABASE_URL": service.database_url,
-        "THROUGHLINE_FAILPOINT": failpoint,
-        "THROUGHLINE_CHAIN_CONCURRENCY": "1",
-    }
-    ended = subprocess.run(
-        [sys.executable, "-m", "throughline", "sweep"],
-        cwd=folder,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
-
-
-# A batch in doubt.
-
-
-async def test_a_batch_whose_sweep_was_killed_before_the_id_was_saved_is_adopted(
-    service_on_each: Service, tmp_path: FilePath
-):
-    service = service_on_each
-    wanted = await submit(service, *(summary(SINGLE, file) for file in books(tmp_path, 3)))
-    swept_to_death(service, "batch-after-post", tmp_path)
-    collected = await collect(service, **LATER)
-    assert (collected.open, collected.ingested) == (1, 0)  # as far as the ledger tells, its worker is alive
-    await let_leases_run_out(service)
-    collected = await collect(service, **LATER)
-    assert (collected.ingested, collected.in_doubt) == (1, 0)
-    await finish(service)
-    assert await statuses(service, wanted) == [JobStatus.DONE] * 3
-    assert len(service.submissions()) == 1
-    assert service.billed_rows("batch_item") == 3
-
-
-async def test_a_batch_that_a_live_worker_holds_is_its_own_to_settle(service: Service, tmp_path: FilePath):
-    job_id = await in_doubt(service, tmp_path)
-    await hold(service, job_id, for_s=60)
-    listed = len(service.simulator.requests("GET", BATCHES))
-    await collect(service, **LATER)
-    assert await states(service) == [BatchState.UNKNOWN]
-    assert len(service.simulator.requests("GET", BATCHES)) == listed
-
-
-async def test_a_batch_that_is_not_found_is_given_up_only_after_the_settling_time(
-    service_on_each: Service, tmp_path: FilePath
-):
-    service = service_on_each
-    job_id = await in_doubt(service, tmp_path)
-    assert (await collect(service, batch_settle_s=60)).in_doubt == 1
-    assert await states(service) == [BatchState.UNKNOWN]
-    assert (await collect(service, **LATER)).in_doubt == 0
-    assert await states(service) == [BatchState.ABANDONED]
-    assert await statuses(service, [job_id]) == [JobStatus.QUEUED]
-    await finish(service)
-    assert await statuses(service, [job_id]) == [JobStatus.DONE]
-    assert len(service.submissions()) == 2
-    assert service.simulator.bill()["batches_created"] == 1
-
-
-async def test_a_batch_is_not_given_up_while_one_of_its_size_still_runs(service: Service, tmp_path: FilePath):
-    service.simulator.faults("item", "slow", seconds=60, match="foreign-")
-    foreign_batch(service, "running")
-    await in_doubt(service, tmp_path)
-    assert (await collect(service, **LATER)).in_doubt == 1
-    assert await states(service) == [BatchState.UNKNOWN]
-    end_batches(service)
-    assert (await collect(service, **LATER)).in_doubt == 0
-    assert await states(service) == [BatchState.ABANDONED]
-
-
-@pytest.mark.parametrize("changed", ["host", "key"])
-async def test_a_doubt_is_not_settled_at_another_host_or_with_another_key(
-    service: Service, tmp_path: FilePath, changed: str, caplog: pytest.LogCaptureFixture
-):
-    job_id = await in_doubt(service, tmp_path)
-    localhost = service.simulator.url.replace("127.0.0.1", "localhost")
-    other = {"base_url": localhost} if changed == "host" else {"api_key": SecretStr("sim-other")}
-    collected = await collect(service, **LATER, **other)
-    assert (collected.troubled, collected.ingested) == (1, 0)
-    assert "so that the batch is found and not paid twice" in caplog.text
-    assert await states(service) == [BatchState.UNKNOWN]
-    assert len(service.submissions()) == 1
-    await collect(service, **LATER)
-    await finish(service)
-    assert await statuses(service, [job_id]) == [JobStatus.DONE]
-
-
-async def test_a_run_with_another_key_is_told_to_use_the_first_one(service: Service, tmp_path: FilePath):
-    job_id = await in_doubt(service, tmp_path)
-    with pytest.raises(BadInput, match="Run the job once with the key that it began with"):
-        await service.carry_out(job_id, api_key=SecretStr("sim-other"))
-    assert len(service.submissions()) == 1
-
-
-async def test_trouble_with_one_batch_does_not_keep_the_next_from_being_ingested(service: Service, tmp_path: FilePath):
-    wanted = await submit(
-        service, summary(SINGLE, book(tmp_path, 2, "a.md")), summary(SINGLE, book(tmp_path, 10, "b.md"))
-    )
-    await sweep(service)
-    service.simulator.faults("batches.retrieve", "not_found", times=6)  # all the patience that one look has
-    collected = await collect(service)
-    assert (collected.open, collected.troubled, collected.ingested) == (2, 1, 1)
-    assert await statuses(service, wanted) == [JobStatus.WAITING, JobStatus.QUEUED]
-    await finish(service)
-    assert await statuses(service, wanted) == [JobStatus.DONE] * 2
-    assert len(service.submissions()) == 2
-
+from throughline.errors import JobBusy
 
 # Jobs whose worker died.
 

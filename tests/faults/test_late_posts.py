@@ -17,9 +17,9 @@ from storage.engine import reading, transaction
 from storage.tables import batches as batch_table
 from storage.tables import calls as call_table
 from tasks.doubts import adopt, find_late
+from tests.faults.collecting import LATER, let_leases_run_out, states
+from tests.faults.rounds import CHUNKED, SINGLE, collect, finish, statuses, submit, sweep
 from tests.faults.support import BATCHES, Service, book, summary
-from tests.faults.test_collect import LATER, let_leases_run_out, states
-from tests.faults.test_queue import CHUNKED, SINGLE, collect, finish, statuses, submit, sweep
 from tests.servers import ROOT, SIMULATED_KEY
 from throughline.domain.job import BatchId, JobId, JobStatus
 from throughline.domain.ledger import BatchState, CallState

@@ -3,96 +3,31 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path as FilePath
-from typing import Any
-
-import httpx
-import pytest
 
 from storage import jobs, leases, queue
 from storage.engine import reading, transaction
 from tasks import leasing, runtime
-from tasks.collecting import Collected, cancel_job, collect_once
-from tasks.flow_runs import NoFlowRuns
-from tasks.registration import Request, register
-from tasks.sending import Swept, enqueue, sweep_queue
-from tests.faults.support import BATCHES, Service, asked, attempt, book, summary
-from tests.servers import SIMULATED_KEY
-from throughline.domain.job import AttemptStatus, JobId, JobStatus, PathChoice, Role
-from throughline.errors import AccessRefused, SpendLimitReached
-
-SINGLE, CHUNKED, BOTH = PathChoice.SINGLE_PASS, PathChoice.CHUNKED, PathChoice.BOTH
-
-
-async def submit(service: Service, *requests: Request, **settings: Any) -> list[JobId]:
-    """What `throughline submit` does with each."""
-    async with service.opened(**settings):
-        ids = [(await register(request)).id for request in requests]
-        for job_id in ids:
-            await enqueue(job_id)
-        return ids
-
-
-async def sweep(service: Service, limit: int = 1_000, **settings: Any) -> Swept:
-    """One round of the sweep, as a new worker."""
-    async with service.opened(**settings):
-        return await sweep_queue(limit)
-
-
-async def collect(service: Service, **settings: Any) -> Collected:
-    """One round of collecting, without a Prefect server."""
-    async with service.opened(**settings):
-        return await collect_once(NoFlowRuns())
-
-
-async def finish(service: Service) -> None:
-    """Rounds of one worker until nothing is open and nothing is queued."""
-    async with service.opened():
-        for _ in range(4):
-            await sweep_queue(1_000)
-            collected = await collect_once(NoFlowRuns())
-            if not (collected.open or collected.requeued):
-                return
-
-
-async def statuses(service: Service, ids: Sequence[JobId]) -> list[JobStatus]:
-    found = {report.id: report.status for report in await service.jobs()}
-    return [found[job_id] for job_id in ids]
-
-
-def books(folder: FilePath, count: int, *, chapters: int = 2, name: str = "book") -> list[str]:
-    """Documents that differ, so that each makes a job of its own."""
-    return [book(folder, chapters, f"{name}-{number}.md", sea=f"{name}-{number}") for number in range(count)]
-
-
-def batch_sizes(service: Service) -> list[int]:
-    """How many requests each POST carried."""
-    return [len(body["requests"]) for body in service.submissions()]
-
-
-def end_batches(service: Service) -> None:
-    """Every batch that still runs is stopped, as by a person in the console: it ends, and its items brought nothing."""
-    headers = {"x-api-key": SIMULATED_KEY}
-    with httpx.Client(base_url=service.simulator.url, headers=headers, verify=False, trust_env=False) as http:
-        for batch in http.get(BATCHES).raise_for_status().json()["data"]:
-            http.post(f"{BATCHES}/{batch['id']}/cancel").raise_for_status()
-
-
-def at_once(count: int, work: Any) -> list[Any]:
-    """Run so many workers at the same moment, each in a thread with a loop of its own."""
-    gate = threading.Barrier(count)
-
-    def one(_: int) -> Any:
-        gate.wait()
-        return asyncio.run(work())
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(one, range(count)))
-
+from tasks.collecting import Collected, cancel_job
+from tasks.registration import register
+from tasks.sending import Swept
+from tests.faults.rounds import (
+    BOTH,
+    CHUNKED,
+    SINGLE,
+    at_once,
+    batch_sizes,
+    books,
+    collect,
+    finish,
+    statuses,
+    submit,
+    sweep,
+)
+from tests.faults.support import Service, asked, attempt, book, summary
+from throughline.domain.job import AttemptStatus, JobId, JobStatus, Role
 
 # All is well.
 
@@ -347,111 +282,3 @@ async def test_a_job_that_a_dead_sweep_had_claimed_is_taken_when_its_lease_ran_o
     assert (await sweep(service)).claimed == 1
     await finish(service)
     assert await statuses(service, [job_id]) == [JobStatus.DONE]
-
-
-# Nothing can be sent now.
-
-
-EACH_PATH = [SINGLE, CHUNKED, BOTH]
-
-
-@pytest.mark.parametrize("path", EACH_PATH)
-async def test_a_job_stays_queued_while_the_api_stays_busy(service: Service, tmp_path: FilePath, path: PathChoice):
-    (job_id,) = await submit(service, summary(path, book(tmp_path, 2)))
-    for place in ("batches.create", "messages"):
-        service.simulator.faults(place, "status", times=-1, status=529)
-    await sweep(service)
-    assert await statuses(service, [job_id]) == [JobStatus.QUEUED]
-    assert service.billed() == 0
-    service.heal()
-    await finish(service)
-    assert await statuses(service, [job_id]) == [JobStatus.DONE]
-
-
-@pytest.mark.parametrize("path", EACH_PATH)
-async def test_a_job_stays_queued_while_the_key_is_wrong(service: Service, tmp_path: FilePath, path: PathChoice):
-    (job_id,) = await submit(service, summary(path, book(tmp_path, 2)))
-    service.simulator.faults("batches.create", "status", status=401, times=-1)
-    service.simulator.faults("messages", "status", status=401, times=-1)
-    with pytest.raises(AccessRefused):
-        await sweep(service)
-    assert await statuses(service, [job_id]) == [JobStatus.QUEUED]
-    assert service.billed() == 0
-    service.heal()
-    await finish(service)
-    assert await statuses(service, [job_id]) == [JobStatus.DONE]
-
-
-async def test_a_spend_limit_stops_the_sweep_and_leaves_the_job_queued(service: Service, tmp_path: FilePath):
-    (job_id,) = await submit(service, summary(SINGLE, book(tmp_path, 2)))
-    service.simulator.faults("batches.create", "status", status=429, error_code="enforced_spend_limit_reached")
-    with pytest.raises(SpendLimitReached):
-        await sweep(service)
-    assert len(service.submissions()) == 1
-    assert await statuses(service, [job_id]) == [JobStatus.QUEUED]
-
-
-async def test_after_a_refused_key_the_next_sweep_takes_every_job_at_once(service: Service, tmp_path: FilePath):
-    short, long, chain = book(tmp_path, 2, "a.md"), book(tmp_path, 10, "b.md"), book(tmp_path, 2, "c.md", sea="red")
-    await submit(service, summary(SINGLE, short), summary(SINGLE, long), summary(CHUNKED, chain))
-    service.simulator.faults("batches.create", "status", status=401)
-    with pytest.raises(AccessRefused):
-        await sweep(service)
-    again = await sweep(service)
-    await collect(service)
-    assert again.claimed == 3
-
-
-# A POST in doubt.
-
-
-async def test_a_batch_in_doubt_lets_its_jobs_wait_and_collecting_adopts_it(service: Service, tmp_path: FilePath):
-    ids = await submit(service, *(summary(SINGLE, file) for file in books(tmp_path, 3)))
-    service.simulator.faults("batches.create", "drop_after_accept")
-    await sweep(service)
-    assert await statuses(service, ids) == [JobStatus.WAITING] * 3
-    await finish(service)
-    assert await statuses(service, ids) == [JobStatus.DONE] * 3
-    assert batch_sizes(service) == [3]
-
-
-@pytest.mark.parametrize("path", [SINGLE, BOTH])
-async def test_a_batch_in_doubt_does_not_hold_the_sweep_until_it_ends(
-    service: Service, tmp_path: FilePath, path: PathChoice
-):
-    (job_id,) = await submit(service, summary(path, book(tmp_path, 2)))
-    service.simulator.faults("batches.create", "drop_after_accept")
-    service.simulator.faults("item", "slow", seconds=60, match='"custom_id"')
-    await sweep(service)
-    assert (await collect(service)).in_doubt == 1  # the sweep is back, and the batch still runs
-    end_batches(service)
-    await finish(service)
-    assert await statuses(service, [job_id]) == [JobStatus.DONE]
-    assert service.simulator.bill()["batches_created"] == 2  # the one that was adopted brought nothing
-
-
-# Money.
-
-
-async def test_a_group_of_jobs_shares_the_budget_of_the_day(service_on_each: Service, tmp_path: FilePath):
-    service = service_on_each
-    daily = Decimal("0.10")
-    ids = await submit(service, *(summary(SINGLE, file) for file in books(tmp_path, 4)))
-    await sweep(service, daily_budget_usd=daily)
-    assert service.billed() <= daily
-    caps = [item["params"]["max_tokens"] for body in service.submissions() for item in body["requests"]]
-    assert sum(caps) * Decimal("0.000005") <= daily
-    found = Counter(await statuses(service, ids))
-    assert found[JobStatus.WAITING] == len(caps) >= 1
-    assert found[JobStatus.BUDGET] == 4 - len(caps) >= 1
-    await finish(service)
-    assert Counter(await statuses(service, ids)) == {JobStatus.DONE: len(caps), JobStatus.BUDGET: 4 - len(caps)}
-
-
-async def test_sweeps_at_once_cannot_pass_the_budget_of_the_day_together(service_on_each: Service, tmp_path: FilePath):
-    service = service_on_each
-    daily = Decimal("0.40")
-    await submit(service, *(summary(CHUNKED, file) for file in books(tmp_path, 6, chapters=8)))
-    at_once(3, lambda: sweep(service, limit=2, daily_budget_usd=daily))
-    assert 0 < service.billed() <= daily
-    assert JobStatus.BUDGET in {report.status for report in await service.jobs()}

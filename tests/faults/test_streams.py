@@ -15,8 +15,8 @@ import pytest
 from storage import attempts, calls
 from storage.calls import Call
 from storage.engine import reading
+from tests.faults.outages import gone
 from tests.faults.support import Service, asked, attempt, book, ids, request, summary
-from tests.faults.test_outages import gone
 from tests.servers import ROOT, SIMULATED_KEY, Simulator, running_simulator
 from throughline.domain.job import JobId, JobStatus, Kind, PathChoice, Role
 from throughline.domain.ledger import CallState

@@ -1,0 +1,105 @@
+"""Collecting: a batch in doubt is looked for, adopted, or given up once nobody can send it any more."""
+
+from pathlib import Path as FilePath
+
+import pytest
+from pydantic import SecretStr
+
+from tests.faults.collecting import LATER, hold, in_doubt, let_leases_run_out, states, swept_to_death
+from tests.faults.rounds import SINGLE, books, collect, end_batches, finish, statuses, submit, sweep
+from tests.faults.support import BATCHES, Service, book, summary
+from tests.faults.test_submission import foreign_batch
+from throughline.domain.job import JobStatus
+from throughline.domain.ledger import BatchState
+from throughline.errors import BadInput
+
+
+async def test_a_batch_whose_sweep_was_killed_before_the_id_was_saved_is_adopted(
+    service_on_each: Service, tmp_path: FilePath
+):
+    service = service_on_each
+    wanted = await submit(service, *(summary(SINGLE, file) for file in books(tmp_path, 3)))
+    swept_to_death(service, "batch-after-post", tmp_path)
+    collected = await collect(service, **LATER)
+    assert (collected.open, collected.ingested) == (1, 0)  # as far as the ledger tells, its worker is alive
+    await let_leases_run_out(service)
+    collected = await collect(service, **LATER)
+    assert (collected.ingested, collected.in_doubt) == (1, 0)
+    await finish(service)
+    assert await statuses(service, wanted) == [JobStatus.DONE] * 3
+    assert len(service.submissions()) == 1
+    assert service.billed_rows("batch_item") == 3
+
+
+async def test_a_batch_that_a_live_worker_holds_is_its_own_to_settle(service: Service, tmp_path: FilePath):
+    job_id = await in_doubt(service, tmp_path)
+    await hold(service, job_id, for_s=60)
+    listed = len(service.simulator.requests("GET", BATCHES))
+    await collect(service, **LATER)
+    assert await states(service) == [BatchState.UNKNOWN]
+    assert len(service.simulator.requests("GET", BATCHES)) == listed
+
+
+async def test_a_batch_that_is_not_found_is_given_up_only_after_the_settling_time(
+    service_on_each: Service, tmp_path: FilePath
+):
+    service = service_on_each
+    job_id = await in_doubt(service, tmp_path)
+    assert (await collect(service, batch_settle_s=60)).in_doubt == 1
+    assert await states(service) == [BatchState.UNKNOWN]
+    assert (await collect(service, **LATER)).in_doubt == 0
+    assert await states(service) == [BatchState.ABANDONED]
+    assert await statuses(service, [job_id]) == [JobStatus.QUEUED]
+    await finish(service)
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
+    assert len(service.submissions()) == 2
+    assert service.simulator.bill()["batches_created"] == 1
+
+
+async def test_a_batch_is_not_given_up_while_one_of_its_size_still_runs(service: Service, tmp_path: FilePath):
+    service.simulator.faults("item", "slow", seconds=60, match="foreign-")
+    foreign_batch(service, "running")
+    await in_doubt(service, tmp_path)
+    assert (await collect(service, **LATER)).in_doubt == 1
+    assert await states(service) == [BatchState.UNKNOWN]
+    end_batches(service)
+    assert (await collect(service, **LATER)).in_doubt == 0
+    assert await states(service) == [BatchState.ABANDONED]
+
+
+@pytest.mark.parametrize("changed", ["host", "key"])
+async def test_a_doubt_is_not_settled_at_another_host_or_with_another_key(
+    service: Service, tmp_path: FilePath, changed: str, caplog: pytest.LogCaptureFixture
+):
+    job_id = await in_doubt(service, tmp_path)
+    localhost = service.simulator.url.replace("127.0.0.1", "localhost")
+    other = {"base_url": localhost} if changed == "host" else {"api_key": SecretStr("sim-other")}
+    collected = await collect(service, **LATER, **other)
+    assert (collected.troubled, collected.ingested) == (1, 0)
+    assert "so that the batch is found and not paid twice" in caplog.text
+    assert await states(service) == [BatchState.UNKNOWN]
+    assert len(service.submissions()) == 1
+    await collect(service, **LATER)
+    await finish(service)
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
+
+
+async def test_a_run_with_another_key_is_told_to_use_the_first_one(service: Service, tmp_path: FilePath):
+    job_id = await in_doubt(service, tmp_path)
+    with pytest.raises(BadInput, match="Run the job once with the key that it began with"):
+        await service.carry_out(job_id, api_key=SecretStr("sim-other"))
+    assert len(service.submissions()) == 1
+
+
+async def test_trouble_with_one_batch_does_not_keep_the_next_from_being_ingested(service: Service, tmp_path: FilePath):
+    wanted = await submit(
+        service, summary(SINGLE, book(tmp_path, 2, "a.md")), summary(SINGLE, book(tmp_path, 10, "b.md"))
+    )
+    await sweep(service)
+    service.simulator.faults("batches.retrieve", "not_found", times=6)  # all the patience that one look has
+    collected = await collect(service)
+    assert (collected.open, collected.troubled, collected.ingested) == (2, 1, 1)
+    assert await statuses(service, wanted) == [JobStatus.WAITING, JobStatus.QUEUED]
+    await finish(service)
+    assert await statuses(service, wanted) == [JobStatus.DONE] * 2
+    assert len(service.submissions()) == 2
