@@ -1,18 +1,14 @@
 """What finished jobs teach: plans say how many attempts stand behind them, can be repeated, and run both when drawn."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from storage import calibration, jobs
-from storage.engine import reading
+from storage.engine import reading, transaction
 from tasks import planning, registration
-from tasks.planning import Planned
 from tasks.registration import Request, register
 from tests.faults.support import Service, book, summary
 from throughline.domain.estimates import Case
@@ -134,27 +130,19 @@ async def test_exploration_stays_below_its_daily_budget(service: Service, tmp_pa
     assert "would exceed the day's" in after.exploration.reason
 
 
-async def test_jobs_registered_at_the_same_moment_cannot_overspend_the_day(
-    service_on_each: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+async def test_jobs_planned_at_the_same_moment_cannot_overspend_the_day(service_on_each: Service, tmp_path: Path):
     """All are planned before the first plan is stored, each drawn as if it were alone; the budget is for two."""
     asked = [summary(PathChoice.AUTO, book(tmp_path, 2, f"{n}.md", sea=f"sea {n}")) for n in range(5)]
     drawn = await planned(service_on_each, asked[0], explore_share=1.0, explore_daily_usd=Decimal(9))
     budget_usd = drawn.exploration_usd * Decimal("2.5")
-    all_planned = asyncio.Barrier(len(asked))
-    plan_sources = planning.plan_sources
-
-    async def together(*args: Any, **named: Any) -> Planned:
-        found = await plan_sources(*args, **named)
-        assert found.plan.run_both
-        await all_planned.wait()
-        return found
-
-    monkeypatch.setattr(planning, "plan_sources", together)
+    async with service_on_each.opened():
+        earlier = [await register(request) for request in asked]
     async with service_on_each.opened(explore_share=1.0, explore_daily_usd=budget_usd) as rt:
-        registered = await asyncio.gather(*(register(request) for request in asked))
-        with reading(rt.engine) as tx:
-            plans = [jobs.plan(tx, job.id) for job in registered]
+        prepared = [await registration.prepare_again(job.id, job.spec, nonce="again") for job in earlier]
+        plans: list[Plan | None] = []
+        for store in prepared:
+            with transaction(rt.engine) as tx:
+                plans.append(jobs.plan(tx, store(tx).id))
     stored = [plan for plan in plans if plan is not None and plan.exploration is not None]
     both = [plan for plan in stored if plan.run_both]
     assert (len(stored), len(both)) == (5, 2)
