@@ -9,7 +9,7 @@ from storage.engine import Tx
 from storage.spending import By
 from tasks import comparing
 from tasks.ownership import owned
-from tasks.saving import read
+from tasks.saving import read_aside
 from throughline.domain.measures import Compared
 from throughline.domain.ownership import COLUMNS, notes
 from throughline.domain.paired import LEAST_PAIRS
@@ -26,7 +26,7 @@ def measures_of(tx: Tx, report: JobReport) -> tuple[Compared, ...]:
 async def _comparison(request: Request, _session: Session) -> Response:
     """Paired differences over the newest jobs that ran both paths."""
     simulated = request.query_params.get("jobs") == "simulated"
-    found = await read(lambda tx: comparing.overview(tx, simulated=simulated, limit=_MOST_JOBS))
+    found = await read_aside(lambda tx: comparing.overview(tx, simulated=simulated, limit=_MOST_JOBS))
     rows = [row for row in found.rows if not row.measure.key.startswith(("tenth.", "errors."))]
     return page(request, "comparison.html", found=found, rows=rows, least=LEAST_PAIRS)
 

@@ -21,7 +21,7 @@ from storage import attempts
 from storage.engine import Tx
 from tasks import runtime
 from tasks.overhead import burdened
-from tasks.saving import read
+from tasks.saving import read, read_aside
 from throughline.domain import overhead
 from throughline.domain.checks.difference import difference
 from throughline.domain.citations import CheckedCitation, CitationStatus, check_citations
@@ -51,7 +51,7 @@ async def _trends(request: Request, _session: Session) -> Response:
         simulated = wanted == "simulated" or (wanted != "real" and any(report.simulated for report in newest))
         return trend_figures.gather(tx, simulated=simulated, now=runtime.now())
 
-    found = await read(gather)
+    found = await read_aside(gather)
     since = runtime.now() - timedelta(days=_OVERHEAD_DAYS)
     chunking = await burdened(simulated=found.simulated, since=since)
     told = overhead.notes(chunking.usd_per_hour, chunking.rows)

@@ -115,6 +115,6 @@ def _chain(
 
 
 def _repeated_share(measures: dict[str, int] | None) -> float | None:
-    if not measures or not measures["statements"]:
-        return None
+    if not measures or not measures.get("statements"):
+        return None  # no sentence, or an output that was checked before this was measured
     return (measures["repeated_exactly"] + measures["repeated_nearly"]) / measures["statements"]

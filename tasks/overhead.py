@@ -7,7 +7,7 @@ from decimal import Decimal
 from storage import overheads
 from storage.engine import Tx
 from tasks import runtime
-from tasks.saving import read
+from tasks.saving import read_aside
 from throughline.domain.job import Kind
 from throughline.domain.overhead import Burden, burdens
 
@@ -28,4 +28,4 @@ async def burdened(*, simulated: bool, since: datetime | None = None, kind: Kind
     def gather(tx: Tx) -> tuple[Burden, ...]:
         return burdens(overheads.chains(tx, simulated=simulated, since=since, kind=kind), rate)
 
-    return Burdens(simulated=simulated, usd_per_hour=rate, rows=await read(gather))
+    return Burdens(simulated=simulated, usd_per_hour=rate, rows=await read_aside(gather))

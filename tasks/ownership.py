@@ -7,7 +7,7 @@ from storage import spending
 from storage.engine import Tx
 from storage.spending import By, Scope
 from tasks import runtime
-from tasks.saving import read
+from tasks.saving import read_aside
 from throughline.domain.job import Kind
 from throughline.domain.ownership import Ownership, Row, human_usd, total
 from throughline.domain.spending import Spent, by_key
@@ -20,7 +20,7 @@ async def owned(by: By, *, simulated: bool, since: datetime | None = None, kind:
     """What real or simulated jobs took since then."""
     rate = runtime.current().settings.review_usd_per_hour
     scope = Scope(simulated=simulated, since=since, kind=kind)
-    return await read(lambda tx: gathered(tx, scope, by, rate))
+    return await read_aside(lambda tx: gathered(tx, scope, by, rate))
 
 
 def gathered(tx: Tx, scope: Scope, by: By, usd_per_hour: Decimal) -> Ownership:

@@ -63,6 +63,11 @@ async def read(work: Callable[[Tx], T]) -> T:
     return await _patiently(here)
 
 
+async def read_aside(work: Callable[[Tx], T]) -> T:
+    """As `read`, in a thread: for pages over many jobs, beside which others go on."""
+    return await _patiently(lambda: asyncio.to_thread(_in_view, work))
+
+
 def _in_transaction(work: Callable[[Tx], T], *, durable: bool) -> T:
     with transaction(runtime.current().engine, durable=durable) as tx:
         return work(tx)

@@ -35,6 +35,12 @@ def test_a_log_is_priced_by_a_model_that_the_settings_describe(shell: Shell):
     assert told["ranked"][0]["paid_usd"] == "1.002"
 
 
+def test_a_kind_in_a_log_commands_no_terminal(shell: Shell):
+    (shell.folder / "log.csv").write_text("document,kind,input_tokens,output_tokens\na,\x1b]0;x\x07,1,1\n")
+    ended = shell.throughline("audit", "log.csv")
+    assert (ended.code, "\x1b" in ended.stdout, "\\x1b]0;x" in ended.stdout) == (0, False, True)
+
+
 def a_chain(shell: Shell) -> None:
     (shell.folder / "note.md").write_text("# Harbour\n\nThe harbour opens at six in the morning.\n")
     assert shell.throughline("run", "note.md", "--kind", "summary", "--path", "chunked").code == 0

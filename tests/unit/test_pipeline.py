@@ -84,6 +84,12 @@ def test_a_log_needs_its_columns():
         read_calls(["document,input_tokens", "a,1"])
 
 
+@pytest.mark.parametrize("line", ["a,summary,part,1,1,,\0", "x" * 200_000], ids=["NUL", "a field without end"])
+def test_what_is_no_csv_is_one_sentence(line: str):
+    with pytest.raises(BadInput, match=r"^(The log is no CSV that can be read|Line 2 of the log cannot be read)"):
+        ranked(line)
+
+
 def test_a_log_needs_calls():
     with pytest.raises(BadInput, match="no calls"):
         read_calls([HEAD])

@@ -22,6 +22,7 @@ from throughline.domain.overhead import LEAST_JOBS, Burden
 from throughline.domain.pipeline import LoggedCall, Pain, pains, read_calls
 from throughline.domain.report import dollars
 from throughline.errors import BadInput
+from throughline.sources.names import printable
 
 
 @cli.command()
@@ -144,4 +145,4 @@ def _calls(log: FilePath) -> list[LoggedCall]:
 def _line(pain: Pain) -> list[str]:
     counts = (pain.documents, pain.calls, pain.repeated_tokens, pain.glue_calls, pain.repairs)
     money = (pain.paid_usd, pain.single_usd, pain.saved_usd)
-    return [pain.kind, pain.size, *(f"{count:,}" for count in counts), *map(_usd, money)]
+    return [printable(pain.kind), pain.size, *(f"{count:,}" for count in counts), *map(_usd, money)]

@@ -59,7 +59,13 @@ def read_calls(lines: Iterable[str]) -> list[LoggedCall]:
     Columns: `document`, `input_tokens`, `output_tokens`, and optional `kind`, `purpose` (part, glue or repair),
     `source_tokens` and `cost_usd`. Others are passed over. `BadInput` names the line that cannot be read.
     """
-    reader = csv.DictReader(lines)
+    try:
+        return _read(csv.DictReader(lines))
+    except csv.Error as error:
+        raise BadInput(f"The log is no CSV that can be read: {error}.") from None
+
+
+def _read(reader: "csv.DictReader[str]") -> list[LoggedCall]:
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         raise BadInput(f"The log has no column {', '.join(missing)}. Its first line must name {', '.join(COLUMNS)}.")
