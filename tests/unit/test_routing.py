@@ -523,6 +523,15 @@ def test_both_paths_need_a_budget_for_both():
         make_plan(case(**LARGE, path=PathChoice.BOTH, budget_usd=Decimal(5)))
 
 
+def test_a_budget_for_both_covers_what_a_cut_is_expected_to_cost():
+    of = case(units=340, tokens=300_000, path=PathChoice.BOTH)
+    plan = make_plan(of)
+    tokens_usd = plan.single_pass.expected_usd + plan.chunked.expected_usd
+    budget = (tokens_usd + plan.single_pass.rework_usd / 2).quantize(Decimal("0.01"))
+    with pytest.raises(BudgetExceeded, match=r"^Both paths together"):
+        make_plan(replace(of, spec=of.spec.model_copy(update={"budget_usd": budget})))
+
+
 def observed(of: Case, factor: float, count: int = 40) -> SizeLearner:
     """A learner of so many outputs like this one, that many times as long as structure says."""
     size = make_plan(of).size

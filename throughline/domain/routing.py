@@ -99,7 +99,7 @@ def _explore(
     if case.recent is None or case.spec.path is not PathChoice.AUTO:
         return None
     usual, budget = case.recent.usual_interest, case.spec.budget_usd
-    affordable = budget is None or single.expected_usd + chunked.expected_usd <= budget
+    affordable = budget is None or _together_usd(single, chunked) <= budget
     return explore(
         JobId(case.identity),
         relative_gap=verdict.relative_gap,
@@ -155,12 +155,17 @@ def _choose(
 
 
 def _require_budget_for_both(spec: JobSpec, single: PathEstimate, chunked: PathEstimate) -> None:
-    together = single.expected_usd + chunked.expected_usd
+    together = _together_usd(single, chunked)
     if spec.budget_usd is not None and together > spec.budget_usd:
         raise BudgetExceeded(
             f"Both paths together are expected to cost ${together:.4f}, the budget is ${spec.budget_usd:f}. "
             "Raise it, or run one path. Nothing was spent."
         )
+
+
+def _together_usd(single: PathEstimate, chunked: PathEstimate) -> Decimal:
+    """What both paths are expected to cost; a single pass that is cut is completed beside the chain, too."""
+    return single.expected_usd + single.rework_usd + chunked.expected_usd
 
 
 def _refuse(spec: JobSpec, wanted: tuple[PathEstimate, ...], obstacles: list[str]) -> None:

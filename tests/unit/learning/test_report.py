@@ -71,6 +71,12 @@ def test_the_report_tells_groups_and_time_apart_and_counts_jobs_without_a_bound(
     assert report.pinball_loss < report.worst_pinball_loss
 
 
+def test_one_job_is_named_as_one():
+    report = size_report([HELD, replace(HELD, bounded=False)])
+    assert report.over_time[0].name == "2026-01-01, 1 job"
+    assert "no bound yet: 1 job" in size_lines(report)
+
+
 def test_a_report_on_nothing_says_so():
     report = size_report([])
     assert math.isnan(report.width)

@@ -136,7 +136,7 @@ def size_report(trials: Sequence[Trial]) -> SizeReport:
         by_kind=_grouped(bounded, lambda trial: trial.kind),
         by_size_class=_grouped(bounded, lambda trial: SIZE_CLASS_NAMES[trial.size_class]),
         over_time=tuple(
-            coverage(f"{bounded[i].at:%Y-%m-%d}, {len(block)} jobs", block)
+            coverage(f"{bounded[i].at:%Y-%m-%d}, {_jobs(len(block))}", block)
             for i in blocks
             for block in (bounded[i : i + BLOCK],)
         ),
@@ -146,6 +146,10 @@ def size_report(trials: Sequence[Trial]) -> SizeReport:
         width=_median([trial.upper_tokens / trial.likely_tokens for trial in bounded]),
         worst_width=_median([trial.worst_tokens / trial.likely_tokens for trial in bounded]),
     )
+
+
+def _jobs(count: int) -> str:
+    return f"{count} job{'' if count == 1 else 's'}"
 
 
 def _grouped(trials: Iterable[Trial], name_of: Callable[[Trial], str]) -> tuple[Coverage, ...]:
@@ -301,7 +305,7 @@ def size_lines(report: SizeReport) -> list[str]:
         lines.append(f"{row.name:<28}{f'{row.held} of {row.known}':>14}{share:>9}{interval:>20}{row.unknown:>9}")
     return [
         *lines,
-        f"no bound yet: {report.no_bound_yet} jobs",
+        f"no bound yet: {_jobs(report.no_bound_yet)}",
         f"pinball loss (log): {report.pinball_loss:.4f}, structural worst case {report.worst_pinball_loss:.4f}",
         f"width (upper / likely): {report.width:.2f}, structural worst case {report.worst_width:.2f}",
     ]
@@ -319,7 +323,7 @@ def routing_lines(report: RoutingReport) -> list[str]:
         report.best_input_threshold,
     )
     return [
-        f"{f'{report.jobs} jobs, both paths known':<44}{'total USD':>14}{'regret USD':>14}{'regret':>9}",
+        f"{f'{_jobs(report.jobs)}, both paths known':<44}{'total USD':>14}{'regret USD':>14}{'regret':>9}",
         *(f"{row.name:<44}{row.total_usd:>14.4f}{row.regret_usd:>14.4f}{row.regret_share:>9.1%}" for row in rows),
         f"the better path each time: ${report.better_path_usd:.4f}; wrong choices: {report.wrong_choices}",
     ]
