@@ -253,14 +253,12 @@ async def _ingest_once(batch_id: BatchId, save: Save, *, is_last: bool) -> None:
     if batch.state is not BatchState.ENDED:
         return
     kinds = await read(lambda tx: batches.kinds(tx, batch_id))
-    lines = 0
     seen: set[CallId] = set()
     group: list[Arrived] = []
     saving: asyncio.Task[None] | None = None  # a group is saved while the next one is read
     try:
         async with aclosing(rt.claude.results(_remote_id(batch))) as results:
             async for item in results:
-                lines += 1
                 seen.add(item.call_id)
                 if item.call_id not in kinds:
                     logger.warning("foreign result batch_id=%s custom_id=%s", batch_id, item.call_id)
@@ -277,7 +275,8 @@ async def _ingest_once(batch_id: BatchId, save: Save, *, is_last: bool) -> None:
             await saving
         await _save_group(group, save)
     missing = len(kinds.keys() - seen)
-    if missing and not (is_last and lines >= batch.request_count):  # a file cut between two lines looks whole
+    # A file that is cut between two lines looks whole; a line that came twice stands for no other.
+    if missing and not (is_last and len(seen) >= batch.request_count):
         raise Retryable(f"The results of {batch.remote_id} lack {missing} of {batch.request_count} requests.")
     reach(Failpoint.INGEST_BEFORE_DONE)
     await saved(lambda tx: _ingested(tx, batch_id))
