@@ -12,7 +12,7 @@ from tests.review.support import TOKEN, visiting, waiting_job
 from throughline.domain.job import JobStatus
 from throughline.errors import BadInput
 
-PAGES = ("/", "/jobs", "/trends", "/calibration", "/jobs/00000000-0000-7000-8000-000000000000")
+PAGES = ("/", "/jobs", "/trends", "/comparison", "/costs", "/calibration", "/jobs/00000000-0000-7000-8000-000000000000")
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -116,6 +116,11 @@ def test_a_job_becomes_done_by_running_or_by_a_decision():
     assert sources(JOB_MOVES, JobStatus.DONE) == (JobStatus.RUNNING, JobStatus.ESCALATED, JobStatus.BUDGET)
 
 
+def test_a_person_is_asked_where_a_decision_is_taken():
+    asking = {status for status in JobStatus if status.asks}
+    assert asking == {JobStatus.ESCALATED, JobStatus.BUDGET} == set(sources(JOB_MOVES, JobStatus.REJECTED))
+
+
 def test_only_a_person_rejects():
     assert sources(JOB_MOVES, JobStatus.REJECTED) == (JobStatus.ESCALATED, JobStatus.BUDGET)
 
