@@ -35,5 +35,5 @@ async def test_the_report_is_published_as_an_artifact(simulator: Simulator, tmp_
     await document_job([book(tmp_path, 2)], Kind.SUMMARY, PathChoice.BOTH, Depth.EXHAUSTIVE)
     text = await calibrate()
     assert text.startswith("# Calibration\n\n## Simulated jobs\n\n```\n2 finished attempts (simulated")
-    assert "1 jobs, both paths known" in text
+    assert "1 job, both paths known" in text
     assert await artifact("calibrate") == text

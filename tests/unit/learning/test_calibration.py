@@ -185,7 +185,7 @@ def test_a_report_on_real_jobs_says_so():
     found = calibration(observations(12), [], [ended(*BOTH, minutes=3)], simulated=False)
     assert found.lines[0] == "12 finished attempts (real)"
     assert any(line.startswith("cost: actual / planned ") for line in found.lines)
-    assert any(line.startswith("1 jobs, both paths known") for line in found.lines)
+    assert any(line.startswith("1 job, both paths known") for line in found.lines)
 
 
 def test_a_time_that_is_not_known_counts_as_none():
