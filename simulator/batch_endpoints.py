@@ -27,6 +27,8 @@ async def retrieve(call: Call) -> ASGIApp:
     shown = call.world.batches.get(_batch_id(call)).describe(_base_url(call))
     if call.fault is not None and call.is_struck_by("foreign_results_url"):
         shown["results_url"] = call.fault.args.get("url", "http://127.0.0.2:9/v1/messages/batches/x/results")
+    if call.fault is not None and shown["ended_at"] is not None and call.is_struck_by("archived"):
+        shown |= {"archived_at": shown["ended_at"], "results_url": None}
     return call.json(shown)
 
 

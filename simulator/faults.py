@@ -9,7 +9,7 @@ _ENDPOINT_FAULTS = frozenset({"status", "drop_before_accept", "drop_after_accept
 _EXTRA_FAULTS = {
     "messages": frozenset({"cut_stream"}),
     "batches.create": frozenset({"accept_late"}),
-    "batches.retrieve": frozenset({"foreign_results_url"}),
+    "batches.retrieve": frozenset({"foreign_results_url", "archived"}),
     "batches.results": frozenset({"cut_stream", "duplicate_results", "foreign_custom_id"}),
 }
 _PLACES = frozenset(

@@ -34,6 +34,7 @@ from throughline.errors import (
     BudgetExceeded,
     JobBusy,
     NotFound,
+    ResultsExpired,
     Retryable,
     ThroughlineError,
 )
@@ -270,6 +271,10 @@ async def _ingest_once(batch_id: BatchId, save: Save, *, is_last: bool) -> None:
                     saving, group = asyncio.create_task(_save_group(group, save)), []
     except Ambiguous as error:
         raise Retryable(str(error)) from error
+    except ResultsExpired as error:
+        logger.warning("results expired, what was not read is lost batch_id=%s reason=%s", batch_id, error)
+        await saved(lambda tx: _ingested(tx, batch_id))
+        return
     finally:
         if saving is not None:
             await saving

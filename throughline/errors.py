@@ -5,7 +5,8 @@
     ├── Retryable             the same call may succeed later
     ├── Ambiguous             the request may have been accepted: look before asking again
     ├── Rejected              the API refuses this request for good
-    │   └── NotFound          it knows no such path, model or batch (for a live batch this passes)
+    │   ├── NotFound          it knows no such path, model or batch (for a live batch this passes)
+    │   └── ResultsExpired    it has deleted a batch's results, which no one can read any more
     ├── AccessRefused         the key or the account is not accepted: stop submitting
     ├── SpendLimitReached     the account's own limit: waiting does not help, a person does
     ├── BudgetExceeded        the job's or the day's budget does not cover the next call
@@ -46,6 +47,10 @@ class Rejected(ThroughlineError):
 
 class NotFound(Rejected):
     """The API does not know what was asked for."""
+
+
+class ResultsExpired(Rejected):
+    """The API has archived the batch: its results are deleted for good."""
 
 
 class AccessRefused(ThroughlineError):

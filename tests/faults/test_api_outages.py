@@ -8,10 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.faults.collecting import states
 from tests.faults.rounds import CHUNKED, SINGLE, books, collect, finish, statuses, submit, sweep
 from tests.faults.support import BATCHES, Service, attempt, book, summary
 from tests.servers import SIMULATED_KEY
 from throughline.domain.job import JobStatus, PathChoice, Role
+from throughline.domain.ledger import BatchState
 from throughline.errors import BatchUnknown, Retryable
 
 # The API.
@@ -97,6 +99,24 @@ async def test_collecting_leaves_the_job_of_a_denied_batch_waiting(service: Serv
     await finish(service)
     assert await statuses(service, [job_id]) == [JobStatus.DONE]
     assert len(service.submissions()) == 1
+
+
+async def test_results_that_the_api_has_deleted_are_recorded_as_lost_before_anything_is_asked_again(
+    service: Service, tmp_path: FilePath
+):
+    """After 29 days: the answer was paid, so the most that it can have cost counts, and the job still gets done."""
+    service.losable_answers = 1
+    (job_id,) = await submit(service, summary(SINGLE, book(tmp_path, 2)))
+    await sweep(service)
+    service.simulator.faults("batches.retrieve", "archived", times=-1)
+    while await states(service) != [BatchState.INGESTED]:
+        await collect(service)
+    (report,) = await service.jobs()
+    assert (len(service.submissions()), report.attempts[0].lost_calls) == (1, 1)
+    service.heal()
+    await finish(service)
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
+    assert len(service.submissions()) == 2
 
 
 # Results files.

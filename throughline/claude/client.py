@@ -23,7 +23,16 @@ from throughline.claude.results import items
 from throughline.domain.ask import Ask, ItemResult, Reply
 from throughline.domain.models import LONG_OUTPUT_BETA
 from throughline.domain.plan import Endpoint
-from throughline.errors import AccessRefused, Ambiguous, BadInput, NotFound, Rejected, Retryable, ThroughlineError
+from throughline.errors import (
+    AccessRefused,
+    Ambiguous,
+    BadInput,
+    NotFound,
+    Rejected,
+    ResultsExpired,
+    Retryable,
+    ThroughlineError,
+)
 
 OFFICIAL_HOST = "api.anthropic.com"
 _PROBE_TRIES = 2  # a person waits for this answer
@@ -207,9 +216,12 @@ class Claude:
             await response.aclose()
 
     async def _open_results(self, remote_id: str) -> httpx2.Response:
-        address = (await self._retrieve(remote_id)).results_url
+        found = await self._retrieve(remote_id)
+        address = found.results_url
+        if address is None and found.archived_at is not None:
+            raise ResultsExpired(f"The results of {remote_id} were deleted when it was archived ({found.archived_at}).")
         if address is None:
-            raise Rejected(f"Batch {remote_id} has no results to read (yet, or any more).")
+            raise Rejected(f"Batch {remote_id} has no results to read yet.")
         if _host(address) != self.host:
             raise Rejected(
                 f"The results of {remote_id} are said to be on {_host(address)}, not on {self.host}. "
