@@ -95,19 +95,23 @@ def _unusable(url: str) -> str:
 
 def _connect_sqlite(url: URL) -> Engine:
     assert url.database, "`parse_url` lets no URL without a file through"
-    url = url.set(database=str(_with_folder(Path(url.database).expanduser())))
+    url = url.set(database=str(_made_private(Path(url.database).expanduser())))
     engine = create_engine(url, json_serializer=_to_json, json_deserializer=_from_json)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _with_folder(file: Path) -> Path:
+def _made_private(file: Path) -> Path:
+    """Make the file and its folder, if they are not there, for their owner alone: documents and outputs lie in them."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.parent.exists():
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not (file.exists() or str(file).startswith("file:")):  # the latter is SQLite's own form of an address
+            file.touch(mode=0o600)  # SQLite gives the files beside it the same mode
     except OSError as error:
         raise BadInput(
-            f"The folder of the database {file} cannot be made: {error.strerror}. Check THROUGHLINE_DATABASE_URL."
+            f"The database {file} cannot be made: {error.strerror}. Check THROUGHLINE_DATABASE_URL."
         ) from error
     return file
 

@@ -3,13 +3,14 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 
 from storage import jobs
-from storage.engine import BUSY_TIMEOUT_MS, Engine, parse_url, reading, transaction
+from storage.engine import BUSY_TIMEOUT_MS, Engine, connect, parse_url, reading, transaction
 from storage.tables import jobs as job_table
 from storage.tables import plans
 from tests.storage.support import NOW, count, register, source
@@ -118,3 +119,22 @@ def test_a_url_that_cannot_be_used_is_refused_without_showing_its_password(url: 
     with pytest.raises(BadInput, match="sqlite:///FILE") as caught:
         parse_url(url)
     assert "secret" not in str(caught.value)
+
+
+def test_a_new_sqlite_ledger_and_its_folder_are_its_owners_alone(tmp_path: Path):
+    file = tmp_path / "new" / "throughline.db"
+    with transaction(connect(f"sqlite:///{file}")) as tx:
+        tx.execute(text("CREATE TABLE anything (id INTEGER)"))
+        modes = {each.name: oct(each.stat().st_mode & 0o777) for each in (file.parent, *file.parent.iterdir())}
+    assert modes.pop("new") == "0o700"
+    assert {"throughline.db", "throughline.db-wal"} <= modes.keys()
+    assert set(modes.values()) == {"0o600"}
+
+
+def test_the_mode_of_a_ledger_that_is_there_is_left_alone(tmp_path: Path):
+    tmp_path.chmod(0o755)
+    file = tmp_path / "throughline.db"
+    file.touch(mode=0o640)
+    file.chmod(0o640)
+    connect(f"sqlite:///{file}").dispose()
+    assert [oct(each.stat().st_mode & 0o777) for each in (tmp_path, file)] == ["0o755", "0o640"]
