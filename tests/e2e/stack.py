@@ -19,8 +19,11 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 
+from storage import jobs, reports
+from storage.engine import connect, reading
 from tests.e2e.leash import end
 from tests.servers import ROOT, SIMULATED_KEY, Postgres, Simulator
+from throughline.domain.report import to_json
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -28,7 +31,7 @@ PYTHONPATH = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROO
 ENDED = ("Completed", "Failed", "Crashed", "Cancelled")
 
 
-def eventually(look: Callable[[], T | None], *, within_s: float = 120, every_s: float = 0.3) -> T:
+def eventually(look: Callable[[], T | None], *, within_s: float = 300, every_s: float = 0.3) -> T:
     """The first answer that is true; an error when the time is up."""
     deadline = time.monotonic() + within_s
     while True:
@@ -62,7 +65,7 @@ def leashed(*command: str, env: Mapping[str, str], cwd: Path, log: Path) -> Gene
                 yield pid
             finally:
                 holder.stdin.close()
-                holder.wait(timeout=20)
+                holder.wait(timeout=120)
 
 
 def free_port() -> int:
@@ -72,14 +75,37 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class PrefectServer:
-    """A running Prefect server."""
+    """A Prefect server that can be killed and started again on its database."""
 
-    url: str
     home: Path
-    pid: int
+    port: int
     http: httpx.Client
+    env: dict[str, str]
+    pid: int = 0
+    running: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        command = (sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port))
+        log = self.home / "server.log"
+        self.pid = self.running.enter_context(leashed(*command, env=self.env, cwd=self.home, log=log))
+        eventually(self.healthy)
+
+    def die(self) -> None:
+        """It is killed, with no time to tidy up."""
+        end(self.pid)
+        self.running.close()
+
+    def healthy(self) -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return self.http.get("/health").is_success
+        return False
 
 
 def prefect_environment(home: Path) -> dict[str, str]:
@@ -112,18 +138,11 @@ def running_prefect(postgres: Postgres) -> Generator[PrefectServer]:
             "PREFECT_SQLALCHEMY_POOL_SIZE": "8",
             "PREFECT_SQLALCHEMY_MAX_OVERFLOW": "8",
         }
-        command = (sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))
-        pid = stack.enter_context(leashed(*command, env=env, cwd=home, log=home / "server.log"))
-        url = f"http://127.0.0.1:{port}/api"
-        http = stack.enter_context(httpx.Client(base_url=url, trust_env=False, timeout=30))
-
-        def healthy() -> bool:
-            with contextlib.suppress(httpx.TransportError):
-                return http.get("/health").is_success
-            return False
-
-        eventually(healthy, within_s=120)
-        yield PrefectServer(url=url, home=home, pid=pid, http=http)
+        http = httpx.Client(base_url=f"http://127.0.0.1:{port}/api", trust_env=False, timeout=120)
+        server = PrefectServer(home=home, port=port, http=stack.enter_context(http), env=env)
+        stack.enter_context(server.running)
+        server.start()
+        yield server
 
 
 @dataclass(slots=True)
@@ -192,7 +211,7 @@ class Stack:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         assert not ok or done.returncode == 0, done.stdout + done.stderr
@@ -218,7 +237,7 @@ class Stack:
         made = self.server.http.post(f"/deployments/{deployment['id']}/create_flow_run", json=body)
         return made.raise_for_status().json()["id"]
 
-    def run(self, name: str, parameters: Json | None = None, *, within_s: float = 120) -> str:
+    def run(self, name: str, parameters: Json | None = None, *, within_s: float = 300) -> str:
         """An ad-hoc run followed to its end, which must be good; gives its id.
 
         One that died may hold its deployment's only slot for a minute; then, as a schedule does, it is tried again.
@@ -235,7 +254,7 @@ class Stack:
     def state(self, run_id: str) -> Json:
         return self.server.http.get(f"/flow_runs/{run_id}").raise_for_status().json()["state"]
 
-    def reaches(self, run_id: str, *names: str, within_s: float = 120) -> Json:
+    def reaches(self, run_id: str, *names: str, within_s: float = 300) -> Json:
         """The state when the run has come to one of these."""
 
         def there() -> Json | None:
@@ -263,8 +282,14 @@ class Stack:
         return [state["name"] for state in sorted(found, key=lambda state: state["timestamp"])]
 
     def jobs(self) -> list[Json]:
-        """Every job of the ledger, newest first."""
-        return json.loads(self.throughline("list", "--limit", "1000", "--json"))["jobs"]
+        """Every job of the ledger, newest first, as `throughline list --json` prints them."""
+        engine = connect(self.database_url)
+        try:
+            with reading(engine) as tx:
+                found = [to_json(reports.job(tx, job_id)) for job_id in jobs.recent(tx, 1000)]
+        finally:
+            engine.dispose()
+        return json.loads(json.dumps(found))
 
     def job(self) -> Json:
         """The only job."""
