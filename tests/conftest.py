@@ -41,6 +41,16 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.freeze()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Say once, before anything starts, what `make e2e` lacks on this machine: a skipped proof proves nothing."""
+    if "e2e" not in config.option.markexpr or "not e2e" in config.option.markexpr:
+        return
+    from tests.e2e.packages import missing
+
+    if lacking := missing():
+        raise pytest.UsageError(f"These tests need {', '.join(lacking)}. On Debian, .ci/packages installs all of it.")
+
+
 def pytest_unconfigure() -> None:
     """Take Prefect's home away again."""
     shutil.rmtree(_PREFECT_HOME, ignore_errors=True)

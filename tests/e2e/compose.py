@@ -88,7 +88,7 @@ class Local:
                 else:
                     stack.enter_context(self._running(name))
                 if "disable" not in SERVICES[name]["healthcheck"]:
-                    eventually(functools.partial(self.healthy, name), within_s=180, every_s=1)
+                    eventually(functools.partial(self.healthy, name), within_s=300, every_s=1)
             yield
 
     def tell(self) -> None:
@@ -134,7 +134,7 @@ class Local:
     def _finish(self, name: str) -> None:
         with (self.folder / f"{name}.log").open("wb") as log:
             done = subprocess.run(
-                self._command(name), env=self.environment(name), cwd=self.folder, stdout=log, stderr=log, timeout=300,
+                self._command(name), env=self.environment(name), cwd=self.folder, stdout=log, stderr=log, timeout=600,
                 check=False,
             )  # fmt: skip
         assert done.returncode == 0, (self.folder / f"{name}.log").read_text()[-4000:]

@@ -26,7 +26,7 @@ def asked(stack: Stack, worker: Worker, **more: object) -> str:
     parameters = {"sources": [book(stack.folder, 3)], "kind": "summary", "path": "chunked", "review": "always"}
     run = stack.start("document-job", parameters | more)
     stack.reaches(run, "Suspended")
-    eventually(lambda: worker.runs() == [], within_s=20)
+    eventually(lambda: worker.runs() == [])
     return run
 
 
@@ -149,7 +149,7 @@ def pages(stack: Stack) -> Generator[httpx.Client]:
     command = (sys.executable, "-m", "throughline", "review", "--port", str(port))
     log = stack.folder / "review.log"
     with leashed(*command, env=stack.environment | settings, cwd=stack.folder, log=log) as pid:
-        eventually(lambda: "Review pages" in log.read_text(), within_s=60)
+        eventually(lambda: "Review pages" in log.read_text())
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as http:
             eventually(lambda: _answers(http))
             http.post("/login", data={"token": "a-token-for-these-tests", "reviewer": "Grace"})
@@ -194,7 +194,7 @@ def test_a_form_that_comes_after_another_decision_changes_nothing_and_the_run_sa
         answer(stack, run, ANSWER)
         stack.reaches(run, "Completed")
         said = "was decided already: reject by Grace"
-        eventually(lambda: any(said in line for line in stack.logs(run)), within_s=30)
+        eventually(lambda: any(said in line for line in stack.logs(run)))
     assert stack.job()["status"] == "rejected"
 
 

@@ -58,7 +58,7 @@ def says(browser: Browser, text: str) -> str:
         browser.run(NAME_BY_TEXT)
         return bool(browser.run(f"return document.querySelectorAll({json.dumps(where)}).length"))
 
-    eventually(there, within_s=60)
+    eventually(there)
     return where
 
 
@@ -87,14 +87,14 @@ def test_a_job_is_started_from_the_form_and_its_artifacts_are_opened(
     picture(browser, "form", tmp_path)
     browser.click(says(browser, "Submit"))
     with stack.worker():
-        run = eventually(lambda: _runs(stack), within_s=60)[0]
+        run = eventually(lambda: _runs(stack))[0]
         stack.reaches(run["id"], "Suspended")
         browser.open(f"{stack.server.url.removesuffix('/api')}/runs/flow-run/{run['id']}")
-        eventually(lambda: "submitted to infrastructure" in browser.text("body"), within_s=60)
+        eventually(lambda: "submitted to infrastructure" in browser.text("body"))
         picture(browser, "waiting", tmp_path)
         stack.run("collect")
         stack.reaches(run["id"], "Completed")
-    eventually(lambda: "Completed" in browser.text("body"), within_s=60)
+    eventually(lambda: "Completed" in browser.text("body"))
     browser.click(says(browser, "Artifacts"))
     browser.find(".artifact-card")
     job = stack.job()
@@ -103,7 +103,7 @@ def test_a_job_is_started_from_the_form_and_its_artifacts_are_opened(
     typed = stack.server.http.get(f"/flow_runs/{run['id']}").raise_for_status().json()["parameters"]
     assert (typed["kind"], typed["path"], typed["depth"], typed["budget_usd"]) == ("summary", "both", "brief", 2.5)
     _opens(browser, f"result-{job['job_id']}")
-    eventually(lambda: f"throughline export {job['job_id']}" in browser.text("body"), within_s=60)
+    eventually(lambda: f"throughline export {job['job_id']}" in browser.text("body"))
     picture(browser, "result", tmp_path)
     stack.paid_once()
 
@@ -116,12 +116,12 @@ def test_a_request_that_makes_no_sense_fails_with_one_sentence(deployed: Deploye
     browser.click("[data-field=kind] option[value=summary]")
     browser.click(says(browser, "Submit"))
     with stack.worker():
-        run = eventually(lambda: _runs(stack), within_s=60)[0]
+        run = eventually(lambda: _runs(stack))[0]
         state = stack.reaches(run["id"], "Failed")
     assert re.search(r"nowhere\.md", state["message"])
     assert "Traceback" not in state["message"]
     browser.open(f"{stack.server.url.removesuffix('/api')}/runs/flow-run/{run['id']}")
-    eventually(lambda: "nowhere.md" in browser.text("body"), within_s=60)
+    eventually(lambda: "nowhere.md" in browser.text("body"))
     assert stack.simulator.bill()["rows"] == []
 
 
@@ -138,6 +138,6 @@ def _opens(browser: Browser, key: str) -> None:
     """Open the artifact of that key from the cards of its run."""
     cards = json.dumps(".artifact-card__title a, a[href*='/artifacts/']")
     found = f"return [...document.querySelectorAll({cards})].find(a => a.innerText.includes({json.dumps(key[:14])}))"
-    eventually(lambda: browser.run(f"{found} !== undefined"), within_s=60)
+    eventually(lambda: browser.run(f"{found} !== undefined"))
     browser.run(f"{found}.click()")
-    eventually(lambda: "/artifacts/" in browser.url, within_s=60)
+    eventually(lambda: "/artifacts/" in browser.url)

@@ -32,8 +32,8 @@ def test_one_command_serves_and_one_interrupt_stops_everything(tmp_path: Path):
         service = psutil.Process(pid)
         started: list[psutil.Process] = []
         try:
-            eventually(lambda: "The workers run" in log.read_text(), within_s=180)
-            eventually(lambda: f"Review pages: http://127.0.0.1:{pages}/login" in log.read_text(), within_s=60)
+            eventually(lambda: "The workers run" in log.read_text())
+            eventually(lambda: f"Review pages: http://127.0.0.1:{pages}/login" in log.read_text())
             started = service.children(recursive=True)
             told = [
                 "run",
@@ -62,7 +62,7 @@ def test_one_command_serves_and_one_interrupt_stops_everything(tmp_path: Path):
             assert "Suspended" in done.stderr
             started += [child for child in service.children(recursive=True) if child not in started]
             os.kill(pid, signal.SIGINT)
-            eventually(lambda: not any(alive(process) for process in (service, *started)), within_s=120)
+            eventually(lambda: not any(alive(process) for process in (service, *started)))
         finally:
             print(log.read_text()[-4000:])  # pytest shows it of a failed test
             for process in started:

@@ -85,7 +85,7 @@ def test_each_end_of_a_job_reaches_the_team_once(deployed: Deployed, receiver: R
         ends = {"escalated": "escalated", "done": "published", "budget": "budget-spent"}
         expected = sorted([f"throughline.job.{ends[status]}" for status in statuses] + ["throughline.run.refused"])
         stack.run("collect")
-        eventually(lambda: receiver.told() == expected, within_s=60)
+        eventually(lambda: receiver.told() == expected)
         stack.run("collect")
         stack.run("collect")
     assert receiver.told() == expected
@@ -106,7 +106,7 @@ def test_a_batch_without_an_answer_is_told_once(deployed: Deployed, receiver: Re
         stack.throughline("submit", book(stack.folder, 2), "--kind", "summary", "--path", "single_pass")
         stack.throughline("sweep")
         stack.run("collect")
-        eventually(lambda: receiver.told() == ["throughline.batch.overdue"], within_s=60)
+        eventually(lambda: receiver.told() == ["throughline.batch.overdue"])
         stack.run("collect")
     assert receiver.told() == ["throughline.batch.overdue"]
     assert receiver.received[0]["details"]["requests"] == 1

@@ -16,16 +16,14 @@ import pytest
 
 from tasks.deciding import decide
 from tests.faults.support import Service
-from tests.review.browser import Browser, browsing, installed
+from tests.review.active_time import ActiveTime
+from tests.review.browser import Browser, browsing
 from tests.review.support import review_of, visiting, waiting_job
 from tests.servers import ROOT
 from throughline.domain.job import JobStatus, PathChoice
 from throughline.domain.review import Choice, Decision, Origin
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(not installed(), reason="needs chromium and chromedriver (Debian: chromium-driver)"),
-]
+pytestmark = pytest.mark.e2e
 
 
 @contextlib.contextmanager
@@ -152,52 +150,49 @@ async def test_minutes_are_the_time_of_active_reading(service: Service, tmp_path
     """Reading in two tabs and over a reload counts once; a hidden tab and an idle reader do not count."""
     report = await waiting_job(service, tmp_path)
     with served(service, tmp_path) as address:
-        active_s = read_and_approve(browser, address, f"{address.split('/login')[0]}/jobs/{report.id}")
+        active = read_and_approve(browser, address, f"{address.split('/login')[0]}/jobs/{report.id}")
     async with visiting(service):
         minutes = review_of(report.id).minutes
     assert minutes is not None
-    print(f"counted {minutes * 60:.0f} s of {active_s:.1f} s of active reading")
-    assert minutes * 60 == pytest.approx(active_s, abs=1.0)
+    print(f"counted {minutes * 60:.0f} s of {active}")
+    assert active.is_told_by(minutes * 60)
 
 
-def read_and_approve(browser: Browser, address: str, page: str) -> float:
-    """The seconds in which the reader was active, by this side's clock."""
+def read_and_approve(browser: Browser, address: str, page: str) -> ActiveTime:
+    """What a reader does who is active now and then; how long that was."""
+    active = ActiveTime()
     browser.open(address)
     first, second = browser.window, browser.new_tab()
     browser.to_tab(first)
     browser.open(page)
-    browser.click("h1")  # a browser without a screen gives its window the focus with the first click
-    began = time.time()
+    active.starts_with(lambda: browser.click("h1"))  # without a screen, a window has the focus from the first click on
     time.sleep(4)
-    browser.reload()
+    active.pauses_for(browser.reload)
     time.sleep(3)
-    browser.to_tab(second)  # an empty page in front of the job's
-    active_s = time.time() - began
+    active.ends_with(lambda: browser.to_tab(second))  # an empty page in front of the job's
     time.sleep(8)
-    browser.open(page)  # the same job in the second tab, then in the first again: one reader
-    browser.click("h1")
-    began = time.time()
+
+    def read_in_the_second_tab() -> None:
+        browser.open(page)
+        browser.click("h1")
+
+    active.starts_with(read_in_the_second_tab)  # the same job, and then in the first tab again: one reader
     time.sleep(4)
     browser.to_tab(first)
     time.sleep(2)
-    browser.press("j")
-    active_s += time.time() - began + 60  # from here on nobody touches anything: a minute counts, the rest not
+    active.ends_with(lambda: browser.press("j"), after_s=60)  # nobody touches anything: a minute counts, the rest not
     time.sleep(72)
-    began = time.time()
-    browser.press("d")
+    active.starts_with(lambda: browser.press("d"))
     for _ in range(6):  # many short stretches: rounding each of them would add up
         time.sleep(0.7)
-        active_s += time.time() - began
-        browser.to_tab(second)
+        active.ends_with(lambda: browser.to_tab(second))
         time.sleep(0.4)
-        began = time.time()
-        browser.to_tab(first)
+        active.starts_with(lambda: browser.to_tab(first))
     browser.click(".quote.verified a")  # reading in the source beside the document counts, too
     browser.enter_frame("iframe[name=source]")
     browser.click("mark#span")
     time.sleep(2)
     browser.leave_frame()
-    browser.click("button[value=approve]")
-    active_s += time.time() - began
+    active.ends_with(lambda: browser.click("button[value=approve]"))
     browser.find("h1")
-    return active_s
+    return active
