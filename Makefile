@@ -28,11 +28,11 @@ test: $(VENV)/installed  ## Run the tests, a process for each core
 unit: $(VENV)/installed  ## Run the pure tests only: some five seconds
 	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile tests/unit
 
-chaos: $(VENV)/installed  ## Prove that nothing is lost or paid twice: kills, faults, random chaos (about 15 minutes)
+chaos: $(VENV)/installed  ## Prove that nothing is lost or paid twice: kills, faults, random chaos (about 10 minutes)
 	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile -m chaos
 
-e2e: $(VENV)/installed  ## Prove the deployed service: Prefect server, workers, PostgreSQL, Redis, a browser (.ci/packages installs them)
-	$(BIN)/python -m pytest -q -m e2e
+e2e: $(VENV)/installed  ## Prove the deployed service: Prefect server, workers, PostgreSQL, Redis, a browser (.ci/packages installs them; about 15 minutes)
+	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile -m e2e
 
 serve: $(VENV)/installed  ## Run the whole service on this machine until Ctrl-C
 	$(BIN)/throughline serve

@@ -84,7 +84,9 @@ def test_a_job_is_started_from_the_form_and_its_artifacts_are_opened(
     browser.click("[data-field=path] option[value=both]")
     browser.click("[data-field=depth] option[value=brief]")
     browser.type("[data-field=budget_usd] input", f"{CLEAR}2.5")
+    browser.resize(1440, 1800)  # all fields at once
     picture(browser, "form", tmp_path)
+    browser.resize(1440, 900)
     browser.click(says(browser, "Submit"))
     with stack.worker():
         run = eventually(lambda: _runs(stack))[0]

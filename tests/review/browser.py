@@ -105,6 +105,9 @@ class Browser:
         entries = self._ask("POST", "/se/log", type="browser")
         return [entry["message"] for entry in entries if entry["level"] in ("SEVERE", "WARNING")]
 
+    def resize(self, width: int, height: int) -> None:
+        self._ask("POST", "/window/rect", width=width, height=height)
+
     def picture(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(base64.b64decode(self._ask("GET", "/screenshot")))
