@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.conftest import Deployed
 from tests.e2e.stack import Json, Stack, eventually
 from tests.e2e.test_waiting import finish, job
+from throughline.failpoints import Failpoint
 
 pytestmark = pytest.mark.e2e
 
@@ -85,9 +86,10 @@ def settled(stack: Stack) -> bool:
     return all(attempt["open_calls"] == 0 for attempt in stack.job()["attempts"])
 
 
-def test_a_collect_that_died_does_not_block_the_next(deployed: Deployed):
+@pytest.mark.parametrize("place", [Failpoint.COLLECT_BEFORE_INGEST, Failpoint.COLLECT_BEFORE_RESUME])
+def test_a_collect_that_died_does_not_block_the_next(deployed: Deployed, place: Failpoint):
     stack = deployed("--batch-seconds", "1")
-    with stack.worker("doomed", THROUGHLINE_FAILPOINT="collect-before-ingest") as worker:
+    with stack.worker("doomed", THROUGHLINE_FAILPOINT=place) as worker:
         run = stack.start("document-job", job(stack, path="single_pass"))
         stack.reaches(run, "Suspended")
         time.sleep(1)
