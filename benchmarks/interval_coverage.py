@@ -29,16 +29,17 @@ def main() -> None:
     """Print the share of intervals that hold the true mean, by sort and number of pairs."""
     print(f"{'differences':<34}{''.join(f'{size:>6} pairs' for size in SIZES)}")
     for name, (draw, truth) in SORTS.items():
-        print(f"{name:<34}{''.join(f'{_held(draw, truth, size):>12.1%}' for size in SIZES)}")
+        print(f"{name:<34}{''.join(f'{share_held(draw, truth, size, TRIALS):>12.1%}' for size in SIZES)}")
 
 
-def _held(draw: Draw, truth: float, size: int) -> float:
+def share_held(draw: Draw, truth: float, size: int, trials: int) -> float:
+    """The share of `trials` samples of `size` differences whose interval holds the true mean."""
     hits = 0
-    for trial in range(TRIALS):
+    for trial in range(trials):
         chance = random.Random(trial)
         low, high = interval([draw(chance) for _ in range(size)])
         hits += low <= truth <= high
-    return hits / TRIALS
+    return hits / trials
 
 
 if __name__ == "__main__":

@@ -1,8 +1,5 @@
 """Paired differences: the same jobs say the same, swapped sides the opposite, and few jobs say nothing."""
 
-import math
-import random
-from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -64,40 +61,6 @@ def test_a_job_without_a_value_on_one_side_is_no_pair():
 
 def test_no_jobs_have_no_rows():
     assert paired([]) == ()
-
-
-def held(draw: Callable[[random.Random], float], truth: float) -> float:
-    """The share of 200 trials of the least number of pairs whose interval holds the true mean."""
-    hits = 0
-    for trial in range(200):
-        chance = random.Random(trial)
-        low, high = interval([draw(chance) for _ in range(LEAST_PAIRS)])
-        hits += low <= truth <= high
-    return hits / 200
-
-
-def skewed(chance: random.Random) -> float:
-    return chance.expovariate(1)
-
-
-def very_skewed(chance: random.Random) -> float:
-    return chance.lognormvariate(0, 1)
-
-
-def uneven(chance: random.Random) -> float:
-    return chance.lognormvariate(0.5, 1) - chance.lognormvariate(0, 0.5)
-
-
-def even(chance: random.Random) -> float:
-    return chance.lognormvariate(0, 1) - chance.lognormvariate(0, 1)
-
-
-@pytest.mark.parametrize(
-    ("draw", "truth"),
-    [(skewed, 1.0), (very_skewed, math.exp(0.5)), (uneven, math.exp(1) - math.exp(0.125)), (even, 0.0)],
-)
-def test_ninety_five_per_cent_are_that_within_three_points(draw: Callable[[random.Random], float], truth: float):
-    assert held(draw, truth) == pytest.approx(0.95, abs=0.03)
 
 
 def test_one_odd_job_among_equals_gives_a_finite_interval():
