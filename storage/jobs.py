@@ -118,9 +118,10 @@ def by_key(tx: Tx, key: str) -> Job | None:
     return None if row is None else _job(row)
 
 
-def get(tx: Tx, job_id: JobId) -> Job:
-    """The job of that id; `LookupError` if there is none."""
-    row = (tx.execute(select(jobs).where(jobs.c.id == job_id))).one_or_none()
+def get(tx: Tx, job_id: JobId, *, locked: bool = False) -> Job:
+    """The job of that id; `LookupError` if there is none. `locked` keeps it as it is until the transaction ends."""
+    query = select(jobs).where(jobs.c.id == job_id)
+    row = tx.execute(query.with_for_update() if locked else query).one_or_none()
     if row is None:
         raise LookupError(job_id)
     return _job(row)

@@ -73,9 +73,17 @@ async def require_same_world(job_id: JobId) -> None:
 
 
 @step
-async def start(job_id: JobId) -> None:
-    """The job is being worked on."""
-    await _set_status(job_id, JobStatus.RUNNING)
+async def start(job_id: JobId) -> bool:
+    """The job is being worked on. False when a person decided on it since it was looked at: then nothing is sent."""
+
+    def write(tx: Tx) -> bool:
+        leasing.require(tx, job_id)
+        if jobs.get(tx, job_id, locked=True).status in (JobStatus.DONE, JobStatus.REJECTED):
+            return False
+        jobs.set_status(tx, job_id, JobStatus.RUNNING, now=runtime.now())
+        return True
+
+    return await saved(write)
 
 
 @step

@@ -25,7 +25,8 @@ async def decide(job_id: JobId, decision: Decision) -> JobId | None:
     """Carry out the decision on a job that stopped for one; the id of the new job when it is run again.
 
     `BadInput` when nobody is asked for a decision any more, or when there is no output to approve. What is
-    decided, published and queued is written together: a decision that comes second leaves nothing behind.
+    decided, published and queued is written together: a decision that comes second leaves nothing behind. Nor does one
+    beside somebody who goes on with the job: the row's lock has one of them first, and the other sees what it did.
     """
     report = await report_of(job_id)
     review = await read(lambda tx: reviews.latest_of(tx, job_id))
@@ -35,7 +36,7 @@ async def decide(job_id: JobId, decision: Decision) -> JobId | None:
     make_again = await _run_again(report, decision) if decision.choice is Choice.RERUN else None
 
     def write(tx: Tx) -> _Decided:
-        if not jobs.get(tx, job_id).status.asks or not _write_down(tx, review.id, decision):
+        if not jobs.get(tx, job_id, locked=True).status.asks or not _write_down(tx, review.id, decision):
             return _Decided(first=False)
         again = None if make_again is None else make_again(tx).id
         if decision.blind is not None:

@@ -58,7 +58,8 @@ async def _carry_out(job_id: JobId, *, hold: bool) -> JobReport | None:
             plan.expected_usd,
         )
         await publish_plan(job_id, plan)
-        await start(job_id)
+        if not await start(job_id):
+            return await report_of(job_id)
         reach(Failpoint.JOB_STARTED)
         async with progress_shown(job_id, plan):
             ended = await run_paths(job_id, plan, hold=hold)
