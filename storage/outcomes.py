@@ -74,7 +74,7 @@ def _planned(newest: Select[Any]) -> Select[Any]:  # Any: rows are known to the 
     """The jobs with those parts of their plans that are needed."""
     parts = ("single_pass", "chunked", "corpus", "rates", "chosen")
     columns = [plans.c.plan[part].label(part) for part in parts]
-    query = select(jobs.c.id, jobs.c.kind, jobs.c.spec["review"].label("review"), *columns)
+    query = select(jobs.c.id, jobs.c.kind, jobs.c.status, jobs.c.spec["review"].label("review"), *columns)
     return query.join(plans, plans.c.job_id == jobs.c.id).where(jobs.c.id.in_(newest)).order_by(jobs.c.id)
 
 
@@ -137,10 +137,16 @@ class _Job:
         minutes = [each.minutes for each in self._reviews if each.minutes]
         return JobOutcome(
             paths=tuple(self._path(draft) for draft in self._ran if self._is_ended_draft(draft)),
-            asked=bool(self._reviews) if review is ReviewMode.AUTO else None,
+            asked=self._asked if review is ReviewMode.AUTO else None,
             assumed_minutes=self._minutes_by_words(review),
             minutes=sum(minutes) if minutes else None,
         )
+
+    @property
+    def _asked(self) -> bool:
+        """Whether a person had to decide. A job that went on with a larger budget than it stopped at asked nobody."""
+        waits = self._row.status == JobStatus.ESCALATED
+        return waits or any(each.decided_at is not None for each in self._reviews)
 
     def _is_ended_draft(self, attempt: Row[Any]) -> bool:
         return attempt.role in _FIRST_DRAFTS and attempt.finished_at is not None

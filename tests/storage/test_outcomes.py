@@ -10,6 +10,7 @@ from sqlalchemy import insert, update
 from storage import attempts, ids, jobs, outcomes
 from storage.attempts import Attempt
 from storage.engine import Engine, Tx, transaction
+from storage.reviews import request as ask
 from storage.tables import attempts as attempt_rows
 from storage.tables import plans, reviews
 from tests.storage.support import NOW, PLAN, begin, intend, record, register
@@ -51,7 +52,9 @@ def ended(tx: Tx, job_id: JobId, review: ReviewMode = ReviewMode.AUTO) -> None:
 
 
 def read(tx: Tx, job_id: JobId, minutes: float | None) -> None:
-    tx.execute(insert(reviews).values(id=ids.new_id(), job_id=job_id, minutes=minutes, requested_at=NOW))
+    tx.execute(
+        insert(reviews).values(id=ids.new_id(), job_id=job_id, minutes=minutes, requested_at=NOW, decided_at=NOW)
+    )
 
 
 def outcome(tx: Tx, **given: Any) -> JobOutcome:
@@ -143,6 +146,23 @@ def test_reading_is_told_with_whether_it_was_asked_for(
         found = outcome(tx)
     assert (found.asked, found.assumed_minutes) == (asked, pytest.approx(assumed))
     assert found.minutes == (sum(each for each in minutes if each) or None)
+
+
+def test_a_job_that_went_on_after_its_budget_stopped_it_asked_nobody_to_read(ledger: Engine):
+    with transaction(ledger) as tx:
+        job_id = planned(tx)
+        ask(tx, job_id, now=NOW, expires_at=None)
+        ended(tx, job_id)
+        assert outcome(tx).asked is False
+
+
+def test_a_job_that_still_waits_for_a_person_was_asked_about(ledger: Engine):
+    with transaction(ledger) as tx:
+        job_id = planned(tx)
+        jobs.set_status(tx, job_id, JobStatus.RUNNING, now=NOW)
+        jobs.set_status(tx, job_id, JobStatus.ESCALATED, now=NOW)
+        ask(tx, job_id, now=NOW, expires_at=None)
+        assert outcome(tx).asked is True
 
 
 LOCAL = LocalCount(tokenizer=Tokenizer.CLAUDE_NEW, prose=6_000, code=0)
