@@ -10,21 +10,21 @@ from throughline.domain.citations import check_citations
 from throughline.tokenizer import count
 
 
-def busy_s(work: Callable[[], object]) -> float:
-    """The best of three rounds."""
-    rounds: list[float] = []
+def takes_less_than(limit_s: float, work: Callable[[], object]) -> bool:
+    """Whether one of three rounds does: the first that does is enough."""
     for _ in range(3):
         started = time.process_time()
         work()
-        rounds.append(time.process_time() - started)
-    return min(rounds)
+        if time.process_time() - started < limit_s:
+            return True
+    return False
 
 
 def test_two_thousand_quotes_in_six_megabytes_take_less_than_a_second():
     sources = some_sources(SOURCE_CHARACTERS)
     quotes = some_quotes(sources)
     assert (len(quotes), sum(len(source.text) for source in sources) >= SOURCE_CHARACTERS) == (QUOTES, True)
-    assert busy_s(lambda: check_citations(quotes, sources)) < 1.0
+    assert takes_less_than(1.0, lambda: check_citations(quotes, sources))
 
 
 def tokens(clean: Clean) -> int:
@@ -34,4 +34,4 @@ def tokens(clean: Clean) -> int:
 def test_all_checks_of_three_hundred_thousand_tokens_take_less_than_ten_seconds():
     clean = long_output()
     assert tokens(clean) >= OUTPUT_TOKENS
-    assert busy_s(lambda: run_checks(clean.output, clean.corpus.sources)) < 10.0
+    assert takes_less_than(10.0, lambda: run_checks(clean.output, clean.corpus.sources))
