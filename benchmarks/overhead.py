@@ -20,8 +20,7 @@ from typing import Any
 
 import anthropic
 
-from tasks import batches, context, registration, runtime, single_pass
-from tasks.chain import compose as compose_link
+from tasks import batches, context, links, registration, runtime, single_pass
 from tasks.chain import run_chain
 from tasks.planning import structural_outline
 from tasks.registration import Request
@@ -79,8 +78,8 @@ async def asks_of(job_id: JobId) -> list[Ask]:
         unit: SummaryUnit(unit_id=unit, heading="h", body="A word. " * 80, citations=[], confidence=0.9)
         for unit in outline.unit_ids
     }
-    links = [*parts, Link(kind=LinkKind.CLOSING, with_closing=True)]
-    return [compose_link(job, outline, link, written) for link in links]
+    chain = [*parts, Link(kind=LinkKind.CLOSING, with_closing=True)]
+    return [links.compose(job, outline, link, written) for link in chain]
 
 
 async def chain_raw(url: str, asks: Sequence[Sequence[Ask]]) -> None:

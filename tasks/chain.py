@@ -14,13 +14,12 @@ from storage import attempts, calls, jobs
 from storage.attempts import Attempt
 from storage.calls import Call, Settled
 from storage.engine import Tx
-from tasks import context, leasing, runtime
+from tasks import context, leasing, links, runtime
 from tasks.context import JobContext
 from tasks.saving import saved, saved_beside, try_saved
 from tasks.step import step
-from throughline.domain import documents, estimates, prompts
-from throughline.domain.ask import Ask, Document, Reply, StopReason
-from throughline.domain.chain import ChainState, Finished, Link, LinkKind, PastLink, Stuck, next_links
+from throughline.domain.ask import Ask, Reply, StopReason
+from throughline.domain.chain import ChainState, Finished, Link, PastLink, Stuck, next_links
 from throughline.domain.job import AttemptId, AttemptStatus, CallId, JobId, Path, Role
 from throughline.domain.ledger import CallState
 from throughline.domain.outline import Outline
@@ -75,8 +74,8 @@ async def run_chain(
                 await _finish(chain, AttemptStatus.COMPLETE)
             case Stuck(reason=reason):
                 await _finish(chain, AttemptStatus.SHORT, reason)
-            case links:
-                await _send_all(chain, links)
+            case due:
+                await _send_all(chain, due)
     return chain.attempt
 
 
@@ -136,9 +135,9 @@ async def _finish(chain: _Chain, status: AttemptStatus, reason: str | None = Non
     reach(Failpoint.ATTEMPT_FINISHED)
 
 
-async def _send_all(chain: _Chain, links: Sequence[Link]) -> None:
+async def _send_all(chain: _Chain, due: Sequence[Link]) -> None:
     """Send independent links side by side. One that fails does not waste its neighbours' paid answers."""
-    results = await asyncio.gather(*(_gated(chain, link) for link in links), return_exceptions=True)
+    results = await asyncio.gather(*(_gated(chain, link) for link in due), return_exceptions=True)
     failures = [result for result in results if isinstance(result, BaseException)]
     # Reservations are worst cases: what did not fit beside its neighbours may fit once they are settled.
     fatal = [error for error in failures if not isinstance(error, BudgetExceeded)]
@@ -166,7 +165,7 @@ async def _send(chain: _Chain, link: Link) -> None:
     """One link: reserve its money, ask, settle the answer."""
     rt = runtime.current()
     job = chain.context
-    ask = compose(job, chain.outline, link, chain.units)
+    ask = links.compose(job, chain.outline, link, chain.units)
     reach(Failpoint.LINK_BEFORE_INTENT)
 
     def intend(tx: Tx) -> tuple[CallId, Ask]:
@@ -313,38 +312,3 @@ def _settled(settlement: Settlement) -> Settled:
         errors=settlement.errors,
         wasted_tokens=settlement.wasted_tokens,
     )
-
-
-def compose(job: JobContext, outline: Outline | None, link: Link, units: dict[str, Unit]) -> Ask:
-    """The request of one link, with the text of the sources that it needs and no more."""
-    spec = job.job.spec
-    written: list[prompts.WrittenUnit] = []
-    if outline is not None and link.kind is LinkKind.CLOSING:
-        written = [prompts.beginning(units[unit_id]) for unit_id in outline.unit_ids]
-    whole_corpus = outline is None or not any(unit.spans for unit in outline.units)
-    planned = estimates.planned_units(spec, len(job.sources))
-    if link.with_outline:
-        max_tokens = estimates.outline_max_tokens(spec, job.model, planned, generous=link.generous)
-    else:
-        max_tokens = estimates.part_max_tokens(spec, job.model, len(link.unit_ids), generous=link.generous)
-    return prompts.compose(
-        spec=spec,
-        model=job.model,
-        documents=_documents(job, outline, link),
-        instruction=prompts.link(spec, outline, link, planned_units=planned, written=written),
-        max_tokens=max_tokens,
-        schema_in_prompt=not job.plan.endpoint.structured_outputs,
-        cache_documents=whole_corpus and job.plan.chunked.calls > 1,
-    )
-
-
-def _documents(job: JobContext, outline: Outline | None, link: Link) -> tuple[Document, ...]:
-    units = [outline.unit(unit_id) for unit_id in link.unit_ids] if outline else []
-    if any(unit.spans for unit in units):
-        return documents.excerpts(units, job.sources)
-    if outline is not None and any(unit.spans for unit in outline.units):
-        return ()  # a closing of structural units reads what was written, not the sources again
-    room = job.model.context_tokens // 2
-    if job.plan.corpus.tokens.upper <= room:
-        return documents.whole(job.sources)
-    return documents.digest(documents.named(units, job.sources) if units else job.sources, room)
