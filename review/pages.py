@@ -26,6 +26,7 @@ from throughline.domain import overhead
 from throughline.domain.checks.difference import difference
 from throughline.domain.citations import CheckedCitation, CitationStatus, check_citations
 from throughline.domain.job import AttemptId, JobId
+from throughline.domain.outline import OutlineUnit
 from throughline.domain.output import Citation
 from throughline.domain.report import JobReport
 from throughline.domain.source import Source
@@ -96,11 +97,13 @@ async def _figures(request: Request, _session: Session) -> Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RowView:
-    """One line of the page with both outputs; an empty unit where a side lacks it."""
+    """One line of the page with both outputs; None where a side's outline has no such unit.
 
-    unit_id: str
+    `heading` is the one that both have, or empty where each has its own.
+    """
+
     heading: str
-    units: tuple[UnitView, UnitView]
+    units: tuple[UnitView | None, UnitView | None]
 
 
 async def _compare(request: Request, session: Session) -> Response:
@@ -150,17 +153,23 @@ def _rows(job_id: JobId, pair: tuple[Reading, Reading], *, blind: bool) -> list[
     names = [
         f"side={side}" if blind else urlencode({"attempt": r.attempt.id}) for side, r in zip("ab", pair, strict=True)
     ]
+    sides = list(zip(pair, names, strict=True))
+    rows = aligned(pair[0].output.outline, pair[1].output.outline)
     return [
-        _RowView(
-            unit_id=row.unit_id,
-            heading=row.heading,
-            units=(
-                unit_view(job_id, pair[0], row.units[0], row.unit_id, row.heading, names[0]),
-                unit_view(job_id, pair[1], row.units[1], row.unit_id, row.heading, names[1]),
-            ),
-        )
-        for row in aligned(*pair)
+        _row(*(_cell(job_id, *side, unit) for side, unit in zip(sides, (row.left, row.right), strict=True)))
+        for row in rows
     ]
+
+
+def _cell(job_id: JobId, reading: Reading, names: str, entry: OutlineUnit | None) -> UnitView | None:
+    if entry is None:
+        return None
+    return unit_view(job_id, reading, reading.output.units.get(entry.id), entry.id, entry.heading, names)
+
+
+def _row(left: UnitView | None, right: UnitView | None) -> _RowView:
+    same = left is not None and right is not None and left.heading == right.heading
+    return _RowView(heading=left.heading if left is not None and same else "", units=(left, right))
 
 
 async def _citation(request: Request, session: Session) -> Response:

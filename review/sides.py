@@ -2,35 +2,41 @@
 
 import hashlib
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import zip_longest
 
-from review.reading import Reading
 from throughline.domain.job import JobId
-from throughline.domain.output import Unit
+from throughline.domain.outline import Outline, OutlineUnit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One unit of either outline; None where a side does not have it."""
+    """A unit of either outline, or one of each that stand beside each other; None where an outline has none."""
 
-    unit_id: str
-    heading: str
-    units: tuple[Unit | None, Unit | None]
+    left: OutlineUnit | None
+    right: OutlineUnit | None
 
 
-def aligned(left: Reading, right: Reading) -> list[Row]:
-    """Every unit of both outlines in the left one's order; those that only the right one has come last."""
-    headings = {unit.id: unit.heading for unit in right.output.outline.units}
-    order = {unit.id: unit.heading for unit in left.output.outline.units}
-    for unit_id, heading in headings.items():
-        order.setdefault(unit_id, heading)
+def aligned(left: Outline, right: Outline) -> list[Row]:
+    """Every unit of both outlines, each in its own order.
+
+    Where a model plans the outline, each path plans its own: equal headings stand beside each other, and what lies
+    between them pairs by its place.
+    """
+    ours, theirs = _headings(left), _headings(right)
+    if ours == theirs:
+        steps = [("equal", 0, len(ours), 0, len(theirs))]
+    else:
+        steps = SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes()
     return [
-        Row(
-            unit_id=unit_id,
-            heading=heading,
-            units=(left.output.units.get(unit_id), right.output.units.get(unit_id)),
-        )
-        for unit_id, heading in order.items()
+        Row(left=first, right=second)
+        for _, start, end, other_start, other_end in steps
+        for first, second in zip_longest(left.units[start:end], right.units[other_start:other_end])
     ]
+
+
+def _headings(outline: Outline) -> list[str]:
+    return [" ".join(unit.heading.casefold().split()) for unit in outline.units]
 
 
 def swapped(job_id: JobId, reviewer: str) -> bool:
