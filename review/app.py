@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from review import calibration, comparing, deciding, pages, signing_in
 from review.access import Access
-from review.web import Site, Wake, message, missing, refused
+from review.web import Site, Wake, message, missing, refused, unsuited
 
 _HERE = Path(__file__).parent
 # Nothing is fetched from elsewhere, nothing runs but our own file, and nobody frames these pages but they themselves:
@@ -64,7 +64,7 @@ def create_app(access: Access, *, reviewer: str, simulate: bool = False, wake: W
     app = Starlette(
         routes=routes,
         middleware=[Middleware(_Guarded), Middleware(_Within, context=copy_context())],
-        exception_handlers={LookupError: missing, 404: missing, 403: refused, Exception: _broken},
+        exception_handlers={LookupError: missing, 404: missing, 405: unsuited, 403: refused, Exception: _broken},
     )
     app.state.site = site
     return app

@@ -78,7 +78,11 @@ def _attempt(found: JobView, session: Session, form: Mapping[str, str]) -> Attem
     if named := form.get("attempt"):
         return AttemptId(named)
     side, pair = form.get("side"), _as_shown(found, session)
-    return pair["ab".index(side)].id if side in ("a", "b") and pair is not None else None
+    if side in ("a", "b") and pair is not None:
+        return pair["ab".index(side)].id
+    if "blind" in form:
+        raise HTTPException(403, "Choose A or B to approve one of them. Nothing was decided.")
+    return None
 
 
 def _as_shown(found: JobView, session: Session) -> Sequence[AttemptReport] | None:

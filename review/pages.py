@@ -11,16 +11,17 @@ from starlette.responses import HTMLResponse, Response
 from review import reading
 from review import trends as trend_figures
 from review.access import Session
-from review.comparing import measures_of
+from review.comparing import SHOWN, measures_of
 from review.document import UnitView, counts, unit_view, unit_views
 from review.excerpt import around, word_difference
 from review.reading import JobView, Reading
 from review.sides import aligned, swapped
-from review.web import job_id_of, message, number, page, reader, render
+from review.web import job_id, job_id_of, message, number, page, reader, render
 from storage import attempts
 from storage.engine import Tx
 from tasks import runtime
 from tasks.overhead import burdened
+from tasks.ownership import owned_by
 from tasks.saving import read, read_aside
 from throughline.domain import overhead
 from throughline.domain.checks.difference import difference
@@ -28,6 +29,7 @@ from throughline.domain.citations import CheckedCitation, CitationStatus, check_
 from throughline.domain.job import AttemptId, JobId
 from throughline.domain.outline import OutlineUnit
 from throughline.domain.output import Citation
+from throughline.domain.ownership import notes
 from throughline.domain.report import JobReport
 from throughline.domain.source import Source
 
@@ -41,7 +43,11 @@ async def _inbox(request: Request, _session: Session) -> Response:
 
 
 async def _jobs(request: Request, _session: Session) -> Response:
-    return page(request, "jobs.html", reports=await read(lambda tx: reading.recent(tx, _LISTED)))
+    """The newest jobs, a page at a time."""
+    before = job_id(request.query_params.get("before"))
+    found = await read_aside(lambda tx: reading.recent(tx, _LISTED + 1, before))
+    older = found[_LISTED - 1].id if len(found) > _LISTED else None
+    return page(request, "jobs.html", reports=found[:_LISTED], before=before, older=older)
 
 
 async def _trends(request: Request, _session: Session) -> Response:
@@ -92,7 +98,8 @@ async def _figures(request: Request, _session: Session) -> Response:
         return view, [reading.read_attempt(tx, view.report, attempt.id) for attempt in view.readable]
 
     view, found = await read(gather)
-    return page(request, "figures.html", view=view, readings=found)
+    cost = await owned_by(view.report)
+    return page(request, "figures.html", view=view, readings=found, cost=cost, columns=SHOWN, notes=notes(cost))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +189,7 @@ async def _citation(request: Request, session: Session) -> Response:
         attempt = attempts.get(tx, _named(view, session, asked.get("attempt"), asked.get("side")))
         if count is None:
             raise LookupError(asked.get("n"))
-        checked = reading.citation(tx, attempt, asked.get("unit", ""), count)
+        checked = reading.citation(tx, attempt, asked.get("unit", "").replace("\0", ""), count)
         opened = checked.source if checked.start is not None else checked.found_in or checked.source
         try:
             position, source = reading.source(tx, job_id, name=opened)

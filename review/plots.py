@@ -75,8 +75,8 @@ class Scale:
         if self.by_tens:
             tens = range(round(math.log10(self.low)), round(math.log10(self.high)) + 1)
             return tuple(Tick(at=self.at(10.0**ten), text=short(10.0**ten)) for ten in tens)
-        step = (self.high - self.low) / 4
-        values = [self.low + step * number for number in range(5)]
+        step = (self.high - self.low) / 5
+        values = [self.low + step * number for number in range(6)]
         return tuple(Tick(at=self.at(value), text=short(value)) for value in values)
 
 

@@ -31,6 +31,11 @@ def html(markdown: str) -> Markup:
     return Markup("\n").join(_blocks(visible(markdown).split("\n")))
 
 
+def line(markdown: str) -> Markup:
+    """One sentence or line: its code, strong and emphasised words, and no form beyond."""
+    return _inline(visible(markdown))
+
+
 def _blocks(lines: Sequence[str]) -> Iterator[Markup]:
     at = 0
     while at < len(lines):

@@ -26,12 +26,53 @@ from throughline.domain.source import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Something that is wrong with one unit; `unit_id` is None for the closing and the whole output."""
+
+    unit_id: str | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """Why a job stopped: in one sentence, the first places, and what may be done about it."""
+
+    sentence: str
+    places: tuple[Place, ...] = ()
+    ask: str = ""
+
+
+def why(report: JobReport) -> Why | None:
+    """The job's reason, taken apart where the verdict that it begins with has places; None without a reason."""
+    if not report.reason:
+        return None
+    for attempt in report.attempts:
+        told = "" if attempt.verdict is None else attempt.verdict.sentence
+        if attempt.verdict is not None and told and report.reason.startswith(told):
+            sentence, *places = attempt.verdict.reasons
+            ask = report.reason.removeprefix(told).strip()
+            return Why(sentence=sentence, places=tuple(map(_place, places)), ask=ask)
+    return Why(sentence=report.reason)
+
+
+def _place(reason: str) -> Place:
+    """A verdict's reason begins with the unit where it is."""
+    unit_id, _, what = reason.partition(": ")
+    return Place(unit_id=unit_id, what=what) if what and unit_id != CLOSING else Place(unit_id=None, what=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """A row of the inbox."""
 
     report: JobReport
     review: Review
     minutes: float
+
+    @property
+    def why(self) -> Why | None:
+        """Why it waits."""
+        return why(self.report)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +125,11 @@ class JobView:
         return self.review is not None and self.review.decided_at is None and self.report.status.asks
 
     @property
+    def why(self) -> Why | None:
+        """Why the job stopped or ended as it did."""
+        return why(self.report)
+
+    @property
     def readable(self) -> tuple[AttemptReport, ...]:
         """The attempts that wrote something."""
         return tuple(attempt for attempt in self.report.attempts if attempt.units)
@@ -112,9 +158,9 @@ def inbox(tx: Tx) -> list[Waiting]:
     ]
 
 
-def recent(tx: Tx, limit: int) -> list[JobReport]:
-    """The newest jobs first."""
-    return [reports.job(tx, job_id) for job_id in jobs.recent(tx, limit)]
+def recent(tx: Tx, limit: int, before: JobId | None = None) -> list[JobReport]:
+    """The newest jobs first, or those before one of them."""
+    return [reports.job(tx, job_id) for job_id in jobs.recent(tx, limit, before=before)]
 
 
 def view(tx: Tx, job_id: JobId) -> JobView:

@@ -10,6 +10,7 @@ from review.plots import Plot, Point, scatter
 from storage import checks, jobs, reports, reviews
 from storage.engine import Tx
 from storage.reviews import Review
+from throughline.domain.ask import StopReason
 from throughline.domain.comparison import path_of, sides
 from throughline.domain.job import AttemptStatus, JobId, Path, Role
 from throughline.domain.report import AttemptReport, JobReport
@@ -20,17 +21,23 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """How often attempts of one path were cut, and how often the other path had to finish them."""
+    """How often attempts of one path were cut, lacked units for any reason, and had to be finished by a chain."""
 
     path: Path
     attempts: int
     cut: int
+    short: int
     fallbacks: int
 
     @property
     def cut_share(self) -> float:
         """Cut attempts of all."""
         return self.cut / self.attempts if self.attempts else 0.0
+
+    @property
+    def short_share(self) -> float:
+        """Attempts that ended without all of their units, or with none."""
+        return self.short / self.attempts if self.attempts else 0.0
 
     @property
     def fallback_share(self) -> float:
@@ -52,8 +59,8 @@ class Trends:
 
 def gather(tx: Tx, *, simulated: bool, now: datetime) -> Trends:
     """The newest jobs that really ran, or those that were simulated: never both in one figure."""
-    found = [reports.job(tx, job_id) for job_id in jobs.recent(tx, NEWEST)]
-    found = [report for report in found if report.simulated is simulated and report.attempts]
+    found = [reports.job(tx, job_id) for job_id in jobs.recent(tx, NEWEST, simulated=simulated)]
+    found = [report for report in found if report.attempts]
     decided = reviews.decided_between(tx, _LONG_AGO, now, simulated=simulated)
     known = {report.id: report for report in found}
     plots = (
@@ -160,6 +167,7 @@ def _rates(path: Path, found: Sequence[JobReport]) -> Rates:
     return Rates(
         path=path,
         attempts=len(ran),
-        cut=sum(attempt.status is AttemptStatus.SHORT for _, attempt in ran),
+        cut=sum(a.stop_reason is not None and StopReason(a.stop_reason).truncated for _, a in ran),
+        short=sum(a.status in (AttemptStatus.SHORT, AttemptStatus.FAILED) for _, a in ran),
         fallbacks=sum(attempt.id in continued for _, attempt in ran),
     )

@@ -1,5 +1,6 @@
 """What every handler needs: who asks, what they sent, and how a page is made."""
 
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,7 @@ from decimal import Decimal
 from functools import wraps
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
@@ -21,7 +22,7 @@ from tasks import runtime
 from throughline.domain import measures
 from throughline.domain.job import JobId
 
-_LARGEST_FORM = 65_536
+_LARGEST_FORM = 262_144  # two fields of 4,000 characters that take up to twelve bytes each, and room
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -92,7 +93,7 @@ def writer(handler: Writer) -> Endpoint:
 async def form_of(request: Request) -> dict[str, str]:
     """The fields of a small form from our own pages, the last value of each."""
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
         raise HTTPException(403, "This form comes from another site.")
     if request.headers.get("content-type", "").split(";")[0].strip() != "application/x-www-form-urlencoded":
         raise HTTPException(403, "This is not one of our forms.")
@@ -111,6 +112,14 @@ async def form_of(request: Request) -> dict[str, str]:
 def job_id_of(request: Request) -> JobId:
     """The job of the address: a uuid by its route, so nothing else gets this far."""
     return JobId(str(request.path_params["job_id"]))
+
+
+def job_id(text: str | None) -> JobId | None:
+    """The job that a part of an address names; None for anything that no job can be called."""
+    try:
+        return None if text is None else JobId(str(uuid.UUID(text)))
+    except ValueError:
+        return None
 
 
 def number(text: str | None) -> int | None:
@@ -146,6 +155,11 @@ def message(request: Request, status: int, heading: str, sentence: str) -> HTMLR
 def missing(request: Request, _error: Exception) -> Response:
     """The page for what is not there."""
     return message(request, 404, "There is nothing here", "No page, job or source has this address.")
+
+
+def unsuited(request: Request, _error: Exception) -> Response:
+    """The page for an address that only takes forms: somebody opened what a button sends to."""
+    return message(request, 405, "Nothing was changed", "This address takes a form of these pages only.")
 
 
 def refused(request: Request, error: Exception) -> Response:
@@ -196,6 +210,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "clock": _clock,
     "duration": _duration,
     "prose": prose.html,
+    "inline": prose.line,
     "visible": prose.visible,
     "age": age_words,
     "words": _words,

@@ -1,6 +1,6 @@
 """Jobs and the sources they read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -136,10 +136,20 @@ def matching(tx: Tx, prefix: str) -> list[JobId]:
     return [JobId(job_id) for job_id in rows.scalars()]
 
 
-def recent(tx: Tx, limit: int) -> list[JobId]:
-    """The newest jobs first."""
-    rows = tx.execute(select(jobs.c.id).order_by(jobs.c.id.desc()).limit(limit))
-    return [JobId(job_id) for job_id in rows.scalars()]
+def recent(tx: Tx, limit: int, *, simulated: bool | None = None, before: JobId | None = None) -> list[JobId]:
+    """The newest jobs first: of one world or of both, from the newest on or from those before one of them."""
+    query = select(jobs.c.id).order_by(jobs.c.id.desc()).limit(limit)
+    if simulated is not None:
+        query = query.where(jobs.c.simulated == simulated)
+    if before is not None:
+        query = query.where(jobs.c.id < before)
+    return [JobId(job_id) for job_id in tx.execute(query).scalars()]
+
+
+def titles(tx: Tx, job_ids: Collection[JobId]) -> dict[JobId, str]:
+    """What those jobs are called."""
+    rows = tx.execute(select(jobs.c.id, jobs.c.title).where(jobs.c.id.in_(job_ids)))
+    return {JobId(row.id): row.title for row in rows}
 
 
 def with_both_paths(tx: Tx, *, simulated: bool, kind: Kind | None, since: datetime | None, limit: int) -> list[JobId]:

@@ -102,9 +102,14 @@ async def expire_reviews() -> int:
 def _published(report: JobReport, decision: Decision) -> AttemptId:
     """The attempt whose output is approved: the named one, else the best that is complete, else the fullest."""
     if decision.attempt_id is not None:
-        if decision.attempt_id not in {attempt.id for attempt in report.attempts}:
+        named = next((each for each in report.attempts if each.id == decision.attempt_id), None)
+        if named is None:
             raise BadInput(f"Job {report.id} has no attempt {decision.attempt_id}. See: throughline show {report.id}")
-        return decision.attempt_id
+        if not named.units:
+            raise BadInput(
+                f"Attempt {named.id} wrote nothing that could be approved. See: throughline show {report.id}"
+            )
+        return named.id
     if (complete := published_of(report)) is not None:
         return complete
     fullest = max((each for each in report.attempts if each.units), key=lambda each: each.units, default=None)

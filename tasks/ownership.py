@@ -7,9 +7,10 @@ from storage import spending
 from storage.engine import Tx
 from storage.spending import By, Scope
 from tasks import runtime
-from tasks.saving import read_aside
+from tasks.saving import read, read_aside
 from throughline.domain.job import Kind
 from throughline.domain.ownership import Ownership, Row, human_usd, total
+from throughline.domain.report import JobReport
 from throughline.domain.spending import Spent, by_key
 
 _NOTHING_COUNTED = spending.Count(jobs=0, attempts=0)
@@ -21,6 +22,13 @@ async def owned(by: By, *, simulated: bool, since: datetime | None = None, kind:
     rate = runtime.current().settings.review_usd_per_hour
     scope = Scope(simulated=simulated, since=since, kind=kind)
     return await read_aside(lambda tx: gathered(tx, scope, by, rate))
+
+
+async def owned_by(report: JobReport) -> Ownership:
+    """What one job took, by path. Its reading counts from the decision on."""
+    rate = runtime.current().settings.review_usd_per_hour
+    scope = Scope(simulated=report.simulated, job_ids=[report.id])
+    return await read(lambda tx: gathered(tx, scope, By.PATH, rate))
 
 
 def gathered(tx: Tx, scope: Scope, by: By, usd_per_hour: Decimal) -> Ownership:

@@ -98,7 +98,11 @@
     const links = units[at] ? [...units[at].querySelectorAll(".quotes a")] : [];
     if (links.length) { quote = (quote + 1) % links.length; links[quote].click(); }
   };
+  // Where the source stands at the window's edge it takes no room before a citation is opened, and none after Escape.
+  const aside = document.querySelector(".beside");
+  if (aside) aside.classList.add("folded");
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && aside) aside.classList.add("folded");
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
     if (event.key === "j") go(at + 1);
     if (event.key === "k") go(at - 1);
@@ -111,6 +115,7 @@
     if (!link) return;
     document.querySelectorAll(".quotes a.open").forEach((open) => open.classList.remove("open"));
     link.classList.add("open");
+    if (aside) aside.classList.remove("folded");
   });
   const target = location.hash.slice(1);
   const start = units.findIndex((unit) => unit.id === target);

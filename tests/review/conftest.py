@@ -10,3 +10,9 @@ from tests.servers import Simulator
 def service(simulator: Simulator, sqlite_url: str) -> Service:
     """The service on SQLite."""
     return Service(simulator=simulator, database_url=sqlite_url)
+
+
+@pytest.fixture
+def service_on_each(simulator: Simulator, database_url: str) -> Service:
+    """The same, once on SQLite and once on PostgreSQL."""
+    return Service(simulator=simulator, database_url=database_url)

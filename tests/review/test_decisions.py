@@ -6,7 +6,7 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from tests.faults.support import Service
+from tests.faults.support import Service, book, summary
 from tests.review.support import minutes_of, review_of, visiting, waiting_job
 from throughline.domain.job import JobId, JobStatus, PathChoice
 from throughline.domain.review import Choice, Origin
@@ -91,6 +91,36 @@ async def test_a_decision_that_makes_no_sense_changes_nothing(
     async with visiting(service) as visitor:
         assert (await visitor.decide(report.id, **fields)).status_code in (403, 409)
     assert (await service.job()).status is JobStatus.ESCALATED
+
+
+async def test_a_blind_approval_that_prefers_neither_side_changes_nothing(service: Service, tmp_path: FilePath):
+    report = await waiting_job(service, tmp_path, PathChoice.BOTH)
+    async with visiting(service) as visitor:
+        assert " checked" not in await visitor.text(f"/jobs/{report.id}/blind")
+        response = await visitor.decide(report.id, "approve", blind="1")
+    assert (response.status_code, "Choose A or B" in response.text) == (403, True)
+    assert (await service.job()).status is JobStatus.ESCALATED
+
+
+async def test_a_job_that_wrote_nothing_offers_no_approval_and_takes_none(service: Service, tmp_path: FilePath):
+    service.simulator.faults("item", "refusal", times=-1)
+    report = await service.run(summary(PathChoice.CHUNKED, book(tmp_path, 1)))
+    async with visiting(service) as visitor:
+        text = await visitor.text(f"/jobs/{report.id}")
+        response = await visitor.decide(report.id, "approve", attempt=report.attempts[0].id)
+    assert 'value="approve"' not in text
+    assert "There is no output to approve." in text
+    assert (response.status_code, "wrote nothing that could be approved" in response.text) == (409, True)
+    assert (await service.job()).status is JobStatus.ESCALATED
+
+
+async def test_the_longest_reason_and_wish_in_any_script_are_taken(service: Service, tmp_path: FilePath):
+    report = await waiting_job(service, tmp_path)
+    longest = "\U00020000" * 4_000  # four bytes each, twelve in a form
+    async with visiting(service) as visitor:
+        response = await visitor.decide(report.id, "rerun", reason=longest, note=longest)
+        assert response.status_code == 200
+        assert review_of(report.id).reason == longest
 
 
 async def test_seconds_told_by_two_tabs_or_twice_count_once(service: Service, tmp_path: FilePath):

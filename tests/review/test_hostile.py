@@ -113,7 +113,8 @@ TRICKS = (
 )
 
 
-async def test_tricks_in_addresses_find_nothing(service: Service, tmp_path: FilePath):
+async def test_tricks_in_addresses_find_nothing(service_on_each: Service, tmp_path: FilePath):
+    service = service_on_each
     report = await waiting_job(service, tmp_path)
     async with visiting(service) as visitor:
         for trick in TRICKS:

@@ -5,7 +5,7 @@ from html import unescape
 from pathlib import Path as FilePath
 
 from review.sides import swapped
-from tests.faults.support import Service, book, summary
+from tests.faults.support import BATCH_ITEM, Service, book, summary
 from tests.review.support import visiting, waiting_job
 from throughline.domain.job import PathChoice
 
@@ -165,6 +165,39 @@ async def test_trends_draw_what_the_jobs_cost(service: Service, tmp_path: FilePa
     assert "Cost by path and output size" in text
     assert '<circle class="single_pass" cx=' in text
     assert '<rect class="chunked" x=' in text
+
+
+async def test_a_cut_single_pass_counts_as_cut_and_a_refused_one_only_as_short(service: Service, tmp_path: FilePath):
+    service.simulator.faults("item", "truncate", match=BATCH_ITEM, after_units=2)
+    await service.run(summary(PathChoice.SINGLE_PASS, book(tmp_path, 6, "cut.md")))
+    service.heal()
+    service.simulator.faults("item", "refusal", match=BATCH_ITEM, after_units=1)
+    await service.run(summary(PathChoice.SINGLE_PASS, book(tmp_path, 6, "refused.md")))
+    async with visiting(service) as visitor:
+        text = await visitor.text("/trends?jobs=simulated")
+    row = re.search(r'<th scope="row">single pass</th><td class="n">(\d+)</td>(.*?)</tr>', text, re.DOTALL)
+    assert row is not None
+    assert (row[1], re.findall(r'<td class="n">(\d+) \(', row[2])) == ("2", ["1", "2", "2"])
+
+
+async def test_the_list_goes_on_to_older_jobs(service: Service, tmp_path: FilePath):
+    ran = [await service.run(summary(PathChoice.CHUNKED, book(tmp_path, 1, f"{n}.md"))) for n in range(2)]
+    async with visiting(service) as visitor:
+        older = await visitor.text(f"/jobs?before={ran[1].id}")
+        whole = [await visitor.text(f"/jobs?before={nonsense}") for nonsense in ("", "%00", "x")]
+    assert (ran[0].id in older, ran[1].id in older) == (True, False)
+    assert all(job.id in text for job in ran for text in whole)
+
+
+async def test_why_a_job_stopped_leads_to_the_units_that_are_wrong(service: Service, tmp_path: FilePath):
+    service.simulator.faults("item", "alter_quotes", share=0.3, times=-1)
+    report = await service.run(summary(PathChoice.CHUNKED, book(tmp_path, 12)), tolerated_error_share=0.0)
+    async with visiting(service) as visitor:
+        pages = [await visitor.text(path) for path in ("/", f"/jobs/{report.id}")]
+    for text in pages:
+        assert re.search(r"<p[^>]*>\d of 13 parts hold errors\.</p>", text)
+        assert re.search(rf'<a href="/jobs/{report.id}#u0\d\d">u0\d\d</a>: Differs from book\.md', text)
+        assert re.search(r"<p[^>]*>Approve it as it is, reject it, or run it again \(", text)
 
 
 async def test_the_list_shows_jobs_that_wait_for_nobody(service: Service, tmp_path: FilePath):
