@@ -45,7 +45,7 @@ async def _decide(request: Request, session: Session, form: Mapping[str, str]) -
 
 def _decision(found: JobView, session: Session, form: Mapping[str, str]) -> Decision:
     try:
-        choice = Choice(form.get("choice", ""))
+        choice = Choice(form.get("choice", Choice.APPROVE if "side" in form else ""))
     except ValueError:
         raise HTTPException(403, "Choose approve, reject or rerun.") from None
     attempt = _attempt(found, session, form) if choice is Choice.APPROVE else None

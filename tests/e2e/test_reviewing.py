@@ -73,13 +73,12 @@ def walk(browser: Browser, address: str, job_id: str) -> ActiveTime:
 
     def see_both_blind() -> None:
         browser.click(f'a[href="/jobs/{job_id}/blind"]')
-        browser.find("input[value=a]")
+        browser.find("button[value=a]")
 
     active.pauses_for(see_both_blind)
     time.sleep(3)
     browser.press("d")
-    browser.click("input[value=a]")
     browser.type("#reason", "clearer")
-    active.ends_with(lambda: browser.click("button[value=approve]"))
+    active.ends_with(lambda: browser.click("button[value=a]"))
     assert "Decided: approve" in browser.text("h1")
     return active

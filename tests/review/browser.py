@@ -94,6 +94,16 @@ class Browser:
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self._devtools("Emulation.setEmulatedMedia", features=features)
 
+    def as_phone(self, width: int, height: int) -> None:
+        """A small screen with its own rules of layout."""
+        self._devtools(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2, mobile=True
+        )
+
+    def as_window(self) -> None:
+        """The window as it was before it was a phone."""
+        self._devtools("Emulation.clearDeviceMetricsOverride")
+
     def without_scripts(self) -> None:
         self._devtools("Emulation.setScriptExecutionDisabled", value=True)
 

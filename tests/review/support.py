@@ -53,6 +53,11 @@ class Visitor:
         data = {"proof": await self.proof(), "choice": choice, **fields}
         return await self.http.post(f"/jobs/{job_id}/decide", data=data)
 
+    async def prefer(self, job_id: JobId, side: str, **fields: str) -> httpx.Response:
+        """Approve one side after a blind reading."""
+        data = {"proof": await self.proof(), "blind": "1", "side": side, **fields}
+        return await self.http.post(f"/jobs/{job_id}/decide", data=data)
+
     async def beat(self, job_id: JobId, seconds: list[int]) -> httpx.Response:
         data = {"proof": await self.proof(), "job": job_id, "seconds": ",".join(map(str, seconds))}
         return await self.http.post("/beats", data=data)

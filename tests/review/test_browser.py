@@ -109,14 +109,20 @@ async def test_a_reviewer_walks_from_the_inbox_to_a_decision(service: Service, t
         both("trends")
         browser.open(f"{root}/comparison?jobs=simulated")
         both("comparison")
-        browser.open(f"{root}/costs?jobs=simulated&by=kind")
+        browser.open(f"{root}/costs?jobs=simulated&by=job")
         both("costs")
+        browser.open(f"{root}/calibration")
+        both("calibration")
+        browser.as_phone(390, 844)
+        for name, page in (("inbox", "/"), ("document", f"/jobs/{report.id}")):
+            browser.open(f"{root}{page}")
+            both(f"phone-{name}")
+        browser.as_window()
         browser.open(f"{root}/jobs/{report.id}/blind")
         both("blind")
         browser.press("d")
-        browser.click("input[value=b]")
         browser.type("#reason", "clearer")
-        browser.click("button[value=approve]")
+        browser.click("button[value=b]")
         browser.find("h1")
         both("decided")
         assert "Decided: approve" in browser.text("h1")
@@ -196,3 +202,65 @@ def read_and_approve(browser: Browser, address: str, page: str) -> ActiveTime:
     active.ends_with(lambda: browser.click("button[value=approve]"))
     browser.find("h1")
     return active
+
+
+PAGES = (
+    "/",
+    "/jobs",
+    "/trends?jobs=simulated",
+    "/comparison?jobs=simulated",
+    "/costs?by=job&jobs=simulated",
+    "/calibration",
+    "{job}",
+    "{job}?order=flags",
+    "{job}/compare",
+    "{job}/blind",
+    "{job}/figures",
+)
+_SIDEWAYS = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+_BROKEN_WORDS = """
+    // A cell that is narrower than its longest word breaks it; figures and headings of columns must not be broken.
+    return [...document.querySelectorAll("td.n, thead th")].filter((cell) => cell.scrollWidth > cell.clientWidth + 1)
+        .map((cell) => cell.textContent);
+"""
+
+
+async def test_no_page_is_wider_than_a_phone(service: Service, tmp_path: FilePath, browser: Browser):
+    report = await waiting_job(service, tmp_path, PathChoice.BOTH)
+    with served(service, tmp_path) as address:
+        browser.open(address)
+        browser.as_phone(390, 844)
+        for page in PAGES:
+            browser.open(address.split("/login")[0] + page.format(job=f"/jobs/{report.id}"))
+            browser.find("main")
+            assert (page, browser.run(_SIDEWAYS), browser.run(_BROKEN_WORDS)) == (page, 0, [])
+
+
+async def test_the_enter_key_decides_nothing(service: Service, tmp_path: FilePath, browser: Browser):
+    report = await waiting_job(service, tmp_path, PathChoice.BOTH)
+    with served(service, tmp_path) as address:
+        root = address.split("/login")[0]
+        browser.open(address)
+        for page, field in (("", "#note"), ("", "#budget_usd"), ("/blind", "#note")):
+            browser.open(f"{root}/jobs/{report.id}{page}")
+            browser.run("for (const each of document.querySelectorAll('details')) each.open = true")
+            browser.type(field, "2.50")
+            browser.press("\ue007")
+            assert browser.url == f"{root}/jobs/{report.id}{page}"
+    assert (await service.job()).status is JobStatus.ESCALATED
+
+
+async def test_the_source_makes_room_until_a_citation_is_opened_and_after_escape(
+    service: Service, tmp_path: FilePath, browser: Browser
+):
+    report = await waiting_job(service, tmp_path, PathChoice.BOTH)
+    height = "return document.querySelector('.beside').offsetHeight / innerHeight"
+    with served(service, tmp_path) as address:
+        browser.open(address)
+        browser.open(f"{address.split('/login')[0]}/jobs/{report.id}/compare")
+        assert browser.run(height) < 0.1
+        browser.run("document.querySelector('.quote a').focus()")  # it is not hidden behind what stands at the edge
+        browser.click(".quote a")
+        assert 0.3 < browser.run(height) < 0.35
+        browser.press("\ue00c")
+        assert browser.run(height) < 0.1

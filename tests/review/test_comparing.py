@@ -46,7 +46,7 @@ async def test_of_jobs_the_dearest_stands_first_and_leads_to_its_figures(service
     ]
     async with visiting(service) as visitor:
         text = await visitor.text("/costs?by=job&jobs=simulated")
-    found = re.findall(r'<a href="/jobs/([\w-]+)/figures" dir="auto">(\d\.md)</a>', text)
+    found = re.findall(r'<a href="/jobs/([\w-]+)/figures" dir="auto">(\d\.md)</a> <small>', text)
     assert found == [(large.id, "6.md"), (small.id, "2.md")]
     assert "jobs instead" in text
 

@@ -1,5 +1,6 @@
 """A decision on the page ends the wait, once; and the seconds of reading are counted once."""
 
+import re
 import time
 from decimal import Decimal
 from pathlib import Path as FilePath
@@ -96,7 +97,12 @@ async def test_a_decision_that_makes_no_sense_changes_nothing(
 async def test_a_blind_approval_that_prefers_neither_side_changes_nothing(service: Service, tmp_path: FilePath):
     report = await waiting_job(service, tmp_path, PathChoice.BOTH)
     async with visiting(service) as visitor:
-        assert " checked" not in await visitor.text(f"/jobs/{report.id}/blind")
+        text = await visitor.text(f"/jobs/{report.id}/blind")
+        assert re.findall(r'<button name="(\w+)" value="(\w+)"', text)[:3] == [
+            ("side", "a"),
+            ("side", "b"),
+            ("choice", "reject"),
+        ]
         response = await visitor.decide(report.id, "approve", blind="1")
     assert (response.status_code, "Choose A or B" in response.text) == (403, True)
     assert (await service.job()).status is JobStatus.ESCALATED

@@ -117,7 +117,7 @@ async def test_an_output_that_was_preferred_blind_is_published_and_the_reason_sa
 ):
     report = await waiting_job(service, tmp_path, PathChoice.BOTH)
     async with visiting(service) as visitor:
-        await visitor.decide(report.id, "approve", blind="1", side="b", reason="clearer")
+        await visitor.prefer(report.id, "b", reason="clearer")
     job = await service.job()
     published = next(each for each in job.attempts if each.id == job.published_attempt_id)
     single, chunked = sorted(job.attempts, key=lambda a: a.path != "single_pass")
@@ -130,7 +130,7 @@ async def test_blind_verdicts_are_counted_on_the_page_of_many_jobs(service: Serv
     report = await waiting_job(service, tmp_path, PathChoice.BOTH)
     async with visiting(service) as visitor:
         assert "Nobody has decided after a blind reading yet." in await visitor.text("/comparison?jobs=simulated")
-        await visitor.decide(report.id, "approve", blind="1", side="a")
+        await visitor.prefer(report.id, "a")
         text = await visitor.text("/comparison?jobs=simulated")
     counted = "single pass 0, chunked 1" if swapped(report.id, "Ada") else "single pass 1, chunked 0"
     assert f"Preferred blind: {counted}. The output that was shown first: 1 of 1." in text
