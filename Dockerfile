@@ -22,6 +22,8 @@ FROM ${PYTHON}
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     DO_NOT_TRACK=1 PREFECT_SERVER_ANALYTICS_ENABLED=false PREFECT_CLI_PROMPT=false PREFECT_HOME=/data/prefect \
     PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS=false PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT=false
+# Ranges of revisions are read by git.
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends git && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --create-home throughline \
  && mkdir -p /data /sources && chown throughline /data \
  && printf '#!/bin/sh\nexec python -m throughline "$@"\n' > /usr/local/bin/throughline \

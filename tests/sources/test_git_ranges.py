@@ -118,6 +118,53 @@ def test_a_directory_inside_the_roots_of_a_repository_around_them_is_refused(mad
     assert "lies outside" in refusal(f"{inner}@v1..main", roots=(inner,))
 
 
+@pytest.fixture
+def private(made: Path, tmp_path: Path) -> Path:
+    """A copy of the repository, its history packed and loose, outside the roots of these tests."""
+    folder = tmp_path / "private"
+    git(made, "clone", "-q", "--no-local", str(made), str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("part", ["objects", "objects/pack", "refs", "packed-refs"])
+def test_a_repository_with_a_link_out_of_the_roots_is_refused(part: str, private: Path, tmp_path: Path):
+    inside = tmp_path / "roots" / "repo"
+    git(private, "clone", "-q", "--no-local", str(private), str(inside))
+    linked = inside / ".git" / part
+    linked.rename(tmp_path / "moved")
+    linked.symlink_to(private / ".git" / part)
+    assert "git read outside" in refusal(f"{inside}@v1..HEAD", roots=(inside.parent,))
+
+
+@pytest.mark.parametrize("line", ["{objects}", "../../../../private/.git/objects", '"{objects}"'])
+def test_a_repository_that_borrows_objects_from_outside_the_roots_is_refused(line: str, private: Path, tmp_path: Path):
+    inside = tmp_path / "roots" / "repo"
+    git(private, "clone", "-q", "--shared", str(private), str(inside))
+    objects = private / ".git" / "objects"
+    write(inside / ".git" / "objects" / "info" / "alternates", f"# mine\n{line.format(objects=objects)}\n")
+    assert "git read outside" in refusal(f"{inside}@v1..HEAD", roots=(inside.parent,))
+    assert names(review(f"{inside}@v1..HEAD"))
+
+
+def test_a_repository_that_borrows_inside_the_roots_is_read(private: Path, tmp_path: Path):
+    git(private, "clone", "-q", "--shared", str(private), str(tmp_path / "repo"))
+    assert names(review(f"{tmp_path}/repo@v1..HEAD", roots=(tmp_path,)))
+
+
+def test_what_is_borrowed_is_looked_at_in_its_turn(private: Path, tmp_path: Path):
+    inside = tmp_path / "roots"
+    git(private, "clone", "-q", "--shared", str(private), str(inside / "middle"))
+    git(private, "clone", "-q", "--shared", str(inside / "middle"), str(inside / "repo"))
+    assert "git read outside" in refusal(f"{inside}/repo@v1..HEAD", roots=(inside,))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_repository_of_another_user_is_read_as_one_that_is_mounted_in_a_container(private: Path):
+    for path in (private, *private.rglob("*")):
+        os.chown(path, 12345, 12345)
+    assert names(review(f"{private}@v1..HEAD"))
+
+
 def test_git_that_takes_too_long_is_given_up(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     slow = write(tmp_path / "bin" / "git", "#!/bin/sh\nsleep 30\n")
     slow.chmod(0o755)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from throughline.domain.source import Unreadable, try_decode
 from throughline.errors import BadInput
-from throughline.sources import child
+from throughline.sources import child, git_folders
 from throughline.sources.names import shown
 from throughline.sources.paths import locate
 from throughline.sources.roots import Roots
@@ -22,6 +22,8 @@ _HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _LITTLE_BYTES = 10_000
 _QUIET = (
     "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "protocol.allow=never",
+    # Whose it is does not matter, as nothing of its own is started; what is mounted in a container is another user's.
+    "-c", "safe.directory=*",
     "-c", "core.quotePath=false", "-c", "diff.renames=true",
 )  # fmt: skip
 _DIFF = (
@@ -116,8 +118,8 @@ class _Git:
                 f"{shown(self._wanted.repository)} cannot be asked for its history ({_first_line(ended.complaint)}); "
                 "name the directory of a git repository before the '@'."
             )
-        for folder in os.fsdecode(ended.output).splitlines():
-            roots.require_path(Path(folder).resolve(), self._wanted.reference)
+        folders = [Path(line) for line in os.fsdecode(ended.output).splitlines()]
+        git_folders.require_inside(folders, roots, self._wanted.reference)
 
     def commit(self, revision: str) -> str:
         """The hash of the commit that a revision stands for."""

@@ -31,9 +31,13 @@ class Roots:
     def _anything(self) -> bool:
         return not self.folders and not self.addresses
 
+    def holds(self, real: Path) -> bool:
+        """Whether a path, its links resolved, may be read."""
+        return self._anything or any(real.is_relative_to(folder) for folder in self.folders)
+
     def require_path(self, real: Path, reference: str) -> None:
         """Refuse a path, its links resolved, that lies in none of the directories."""
-        if self._anything or any(real.is_relative_to(folder) for folder in self.folders):
+        if self.holds(real):
             return
         raise BadInput(
             f"{shown(reference)} lies outside the directories that may be read ({self._named()}); "
