@@ -13,12 +13,14 @@ from tasks import runtime
 from tasks.registration import Request, register
 from throughline.domain.job import Depth, Kind, PathChoice, ReviewMode, specified
 from throughline.domain.report import to_json
+from throughline.sources.addresses import bare, is_address
 
 
 def run_name() -> str:
-    """What a list of runs shows of this one, like `summary auto: report.md and 2 more`."""
+    """What a list of runs shows of this one, like `summary auto: report.md and 2 more`; no query of an address."""
     given = flow_run.parameters
-    names = [PurePath(source).name or source for source in given["sources"]] or ["no sources"]
+    plain = [bare(source) if is_address(source) else source for source in given["sources"]]
+    names = [PurePath(source).name or source for source in plain] or ["no sources"]
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return f"{given['kind']} {given['path']}: {names[0]}{more}"
 

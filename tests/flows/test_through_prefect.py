@@ -192,6 +192,22 @@ async def test_a_document_job_is_named_after_what_it_does_and_its_first_source(t
     assert (await flow_run(run_of(state))).name == "synthesis auto: book.md and 1 more"
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "http://127.0.0.1:9/book.md?signature=s3cr3t",
+        "http://127.0.0.1:9/book.md#s3cr3t",
+        "https://me:s3cr3t@127.0.0.1/book.md",
+        "https://me:s3/cr3t@127.0.0.1/book.md",
+    ],
+)
+async def test_what_is_secret_in_an_address_is_in_neither_name_nor_message_of_its_run(source: str):
+    state = await ended(document_job, sources=[source], kind=Kind.SUMMARY)
+    assert (await flow_run(run_of(state))).name == "summary auto: book.md"
+    problem = await artifact(f"problem-{run_of(state)}")
+    assert not re.search("s3|cr3t", f"{state.message} {problem}")
+
+
 async def test_a_run_without_sources_has_a_name_too():
     state = await ended(document_job, sources=[], kind=Kind.SUMMARY)
     assert (await flow_run(run_of(state))).name == "summary auto: no sources"

@@ -75,6 +75,26 @@ def test_a_host_that_the_roots_name_is_asked(host: str, port: int):
     assert asked == ["/guide.md"]
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        pytest.param("ftp://files.example.com/guide.md", id="a name that is looked up once more"),
+        pytest.param("webhdfs://files.example.com/guide.md", id="answers that lead on"),
+        pytest.param("generic://file:///etc/passwd", id="a wrapper of files"),
+        pytest.param("dir:///etc/passwd", id="a wrapper of folders"),
+        pytest.param("data://text/plain,hello", id="content in the address"),
+    ],
+)
+def test_what_finds_its_way_by_itself_is_asked_only_where_the_roots_name_it(address: str):
+    assert "is read only from places that were named" in refusal(address)
+
+
+def test_a_file_server_that_the_roots_name_is_asked(port: int):
+    address = f"webhdfs://127.0.0.1:{port}/guide.md"
+    assert "cannot be read" in refusal(address, roots=(f"webhdfs://127.0.0.1:{port}/",))
+    assert asked[0].startswith("/webhdfs/v1/guide.md")
+
+
 def test_naming_one_place_opens_no_other(port: int, tmp_path: Path):
     assert "lies outside" in refusal(f"http://127.0.0.1:{port}/guide.md", roots=(tmp_path, "http://10.0.0.1/"))
     assert asked == []
@@ -91,6 +111,11 @@ def test_naming_one_place_opens_no_other(port: int, tmp_path: Path):
         pytest.param("::ffff:169.254.169.254", "docs.example.com", True, True, id="the same as IPv6"),
         pytest.param("169.254.169.254", "169.254.169.254", True, False, id="meant literally"),
         pytest.param("224.0.0.1", "docs.example.com", False, True, id="multicast"),
+        pytest.param("::127.0.0.1", "docs.example.com", False, True, id="IPv4 as old IPv6"),
+        pytest.param("::ffff:0:127.0.0.1", "docs.example.com", False, True, id="IPv4 translated"),
+        pytest.param("64:ff9b:1::7f00:1", "docs.example.com", False, True, id="NAT64 of one's own"),
+        pytest.param("fec0::1", "docs.example.com", False, True, id="site-local"),
+        pytest.param("3fff::1", "docs.example.com", False, True, id="example"),
         pytest.param("2606:2800:220:1::1", "docs.example.com", False, False, id="public IPv6"),
     ],
 )

@@ -41,22 +41,23 @@ def parse(reference: str, roots: Roots) -> Address:
     """The address, inside the allowed roots."""
     before = reference.partition("://")[0]
     if "::" in before or (before.lower() not in _WEB and "::" in reference):
-        raise BadInput(f"{_bare(reference)} chains several places with '::'; give the address of the document itself.")
+        raise BadInput(f"{bare(reference)} chains several places with '::'; give the address of the document itself.")
     try:
         url = urlsplit(reference)
         _ = url.port
     except ValueError as error:
-        raise BadInput(f"{_bare(reference)} is not a complete address ({shown(error)}); check it.") from None
+        why = "" if "@" in reference else f" ({shown(error)})"  # the words may hold a piece of a password
+        raise BadInput(f"{bare(reference)} is not a complete address{why}; check it.") from None
     url = url._replace(scheme=url.scheme.lower())
     if url.scheme in _LOCAL:
-        raise BadInput(f"{_bare(reference)} is a file of this machine; give its path without {url.scheme}://.")
+        raise BadInput(f"{bare(reference)} is a file of this machine; give its path without {url.scheme}://.")
     if url.password is not None or (url.username is not None and url.scheme in _WEB):
         raise BadInput(
             "An address with a password in it is not read, because addresses are stored and shown; "
             "set the credentials where its service looks for them, and give the address without."
         )
     if not url.netloc and not url.path.strip("/"):
-        raise BadInput(f"{_bare(reference)} names no document; give its whole address.")
+        raise BadInput(f"{bare(reference)} names no document; give its whole address.")
     address = Address(url=url, name=name_of(url))
     roots.require_address(url, shown(address.name))
     return address
@@ -67,9 +68,9 @@ def name_of(url: SplitResult) -> str:
     return unquote(urlunsplit((url.scheme, url.netloc, url.path, "", ""))) or url.scheme
 
 
-def _bare(reference: str) -> str:
-    """An address fit to be shown: without query, fragment and credentials."""
-    words = re.sub(r"(?<=://)[^/]*@", "", re.split(r"[?#]", reference, maxsplit=1)[0])
+def bare(reference: str) -> str:
+    """An address fit to be shown, whatever is wrong with it: without query, fragment and credentials."""
+    words = re.sub(r"(?<=://).*@", "", re.split(r"[?#]", reference, maxsplit=1)[0], count=1)
     return shown(words)
 
 
@@ -82,10 +83,9 @@ def fetch(address: Address, roots: Roots, *, max_bytes: int, timeout_s: float) -
             from throughline.sources import web
 
             return web.read(address.url, roots, max_bytes=max_bytes, timeout_s=timeout_s)
-        from throughline.sources import hosts, stores
+        from throughline.sources import stores
 
-        hosts.require_public(address.url, roots)
-        return stores.read(urlunsplit(address.url), max_bytes=max_bytes)
+        return stores.read(address.url, roots, max_bytes=max_bytes)
 
     try:
         return within(timeout_s, work)

@@ -1,30 +1,30 @@
 """Reading from whatever fsspec knows: object stores, file servers. Imported only when such an address is given."""
 
 from typing import Any, cast
+from urllib.parse import SplitResult, urlunsplit
 
 import fsspec
 from fsspec.registry import known_implementations
 
 from throughline.domain.source import Unreadable
+from throughline.sources.hosts import require_meant
 from throughline.sources.names import shown
+from throughline.sources.roots import Roots
 
 _CHUNK_BYTES = 1 << 20
 
 
-def read(url: str, *, max_bytes: int) -> bytes | Unreadable:
+def read(url: SplitResult, roots: Roots, *, max_bytes: int) -> bytes | Unreadable:
     """The document's bytes, or why there are none."""
-    protocol = url.partition("://")[0]
-    try:
-        fsspec.get_filesystem_class(protocol)
-    except ValueError:
+    if url.scheme not in fsspec.available_protocols():
         return Unreadable(
-            reason=f"is of a kind that nothing here reads ({protocol}://)",
+            reason=f"is of a kind that nothing here reads ({url.scheme}://)",
             remedy="give a file, or an address that begins with https:// or s3://",
         )
-    except ImportError:
-        return _package_missing(protocol)
+    require_meant(url, roots)
     try:
-        store, path = cast("tuple[Any, str]", fsspec.url_to_fs(url))  # Any: every store is a class of its own
+        # Any: every store is a class of its own.
+        store, path = cast("tuple[Any, str]", fsspec.url_to_fs(urlunsplit(url)))
         with store.open(path, "rb") as opened:
             return _content(opened, max_bytes)
     except FileNotFoundError:
@@ -36,7 +36,7 @@ def read(url: str, *, max_bytes: int) -> bytes | Unreadable:
     except TimeoutError:
         raise
     except ImportError:
-        return _package_missing(protocol)
+        return _package_missing(url.scheme)
     except Exception as error:  # noqa: BLE001 - every store has errors of its own, and all mean the same here
         return Unreadable(
             reason=f"cannot be read ({shown(error) or type(error).__name__})",
