@@ -41,6 +41,9 @@ def prefect_server(port: int, home: Path) -> Generator[str]:
     env = os.environ | {
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_UI_API_URL": url,
+        # Any page that is open in a browser here could start jobs otherwise, and read what comes of them.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
+        "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
         "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",
     }
     log = home / "server.log"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -60,6 +61,7 @@ def test_one_command_serves_and_one_interrupt_stops_everything(tmp_path: Path):
             assert done.returncode == 0, done.stderr
             assert json.loads(done.stdout)["status"] == "done"
             assert "Suspended" in done.stderr
+            other_pages_are_kept_out(client["PREFECT_API_URL"])
             started += [child for child in service.children(recursive=True) if child not in started]
             os.kill(pid, signal.SIGINT)
             eventually(lambda: not any(alive(process) for process in (service, *started)))
@@ -67,6 +69,16 @@ def test_one_command_serves_and_one_interrupt_stops_everything(tmp_path: Path):
             print(log.read_text()[-4000:])  # pytest shows it of a failed test
             for process in started:
                 end(process.pid)
+
+
+def other_pages_are_kept_out(api: str) -> None:
+    """What a page of another place, open in the same machine's browser, would try."""
+    evil = {"Origin": "https://evil.example"}
+    with httpx.Client(base_url=api, headers=evil, trust_env=False, timeout=60) as http:
+        read = http.get("/deployments/name/document-job/document-job")
+        assert "access-control-allow-origin" not in read.headers
+        started = http.post(f"/deployments/{read.json()['id']}/create_flow_run", json={"parameters": {}})
+        assert started.status_code == 403
 
 
 def alive(process: psutil.Process) -> bool:

@@ -8,7 +8,8 @@ import pytest
 
 from tests.sources.support import names, read, reasons, refusal, write
 from throughline.domain.job import Kind
-from throughline.domain.source import Format
+from throughline.domain.source import Format, Unreadable
+from throughline.sources.files import contents
 
 ASYNCIO = Path(asyncio.__file__).parent
 
@@ -132,6 +133,21 @@ def test_whatever_a_file_is_called_its_refusal_can_be_printed(tmp_path: Path, na
 def test_what_is_not_a_regular_file_is_refused_unread(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
     assert "not a regular file" in refusal(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("name", ["/proc/self/status", "/proc/self/environ", "/proc/self/root/proc/version", "/sys"])
+def test_what_the_machine_shows_of_itself_is_never_read(name: str):
+    assert "is never read" in refusal(name, kind=Kind.CODE_REVIEW)
+
+
+@pytest.mark.parametrize("part", ["folder", "folder/a.md"])
+def test_what_became_a_link_after_its_place_was_looked_at_is_not_read(part: str, tmp_path: Path):
+    looked_at = write(tmp_path / "folder" / "a.md").resolve()
+    assert contents(looked_at, 100) == b"text\n"
+    (tmp_path / part).rename(tmp_path / "elsewhere")
+    (tmp_path / part).symlink_to(tmp_path / "elsewhere")
+    found = contents(looked_at, 100)
+    assert isinstance(found, Unreadable)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

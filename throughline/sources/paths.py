@@ -10,6 +10,8 @@ from throughline.sources.names import shown
 from throughline.sources.roots import Roots
 
 _GENERATED_DIRECTORIES = frozenset({"__pycache__", "node_modules"})
+# The worker's own keys stand in its environment, for whoever may name a file to read.
+_OF_THE_SYSTEM = (Path("/proc"), Path("/sys"))
 _IGNORED = "is named by .gitignore"
 _MOST_IGNORED_LISTED = 3
 
@@ -36,6 +38,8 @@ def locate(reference: str, roots: Roots) -> Found:
         reason = error.strerror if isinstance(error, OSError) else error
         raise BadInput(f"{shown(reference)} cannot be opened ({shown(reason)}); check the path.") from None
     roots.require_path(real, reference)
+    if any(real.is_relative_to(place) for place in _OF_THE_SYSTEM):
+        raise BadInput(f"{shown(reference)} shows what the machine is doing and is never read; save it to a file.")
     if ".git" in real.parts:
         raise BadInput(f"{shown(reference)} belongs to git itself and is never read; name files of the working tree.")
     # The name people gave a link is the name they know the document by.

@@ -5,7 +5,6 @@ pattern, is read or listed in `left_out` with its reason. Nothing is skipped sil
 """
 
 import os
-import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from throughline.errors import BadInput
 from throughline.sources import addresses, git_ranges, globs
 from throughline.sources.addresses import Address
 from throughline.sources.documents import Content, content_of, kind_of
+from throughline.sources.files import contents
 from throughline.sources.git_ranges import GitRange
 from throughline.sources.globs import Matches
 from throughline.sources.names import Names, printable, shown
@@ -138,7 +138,7 @@ class _Reader:
     def _take_file(self, found: Found) -> None:
         """Read a file that was named by hand; whatever is wrong with it is an error."""
         self._require_new(found.real, self._path_name(found))
-        data = _read(found.real, self._limits.max_bytes)
+        data = contents(found.real, self._limits.max_bytes)
         self._take_given(data, found.real, self._path_name(found))
 
     def _take_address(self, address: Address) -> None:
@@ -198,7 +198,7 @@ class _Reader:
             return f"is the same file as {self._read[member.real]}"
         if member.refusal is not None:
             return member.refusal
-        data = _read(member.real, self._limits.max_bytes)
+        data = contents(member.real, self._limits.max_bytes)
         if isinstance(data, Unreadable):
             return data.reason
         if not with_documents and kind_of(data) is not None:
@@ -231,23 +231,3 @@ class _Reader:
 
     def _path_name(self, found: Found) -> str:
         return found.path.relative_to(self._parent).as_posix()
-
-
-def _read(path: Path, max_bytes: int) -> bytes | Unreadable:
-    try:
-        # A pipe or a device would never end, so nothing else is opened.
-        if not stat.S_ISREG(path.stat().st_mode):
-            return Unreadable(reason="is not a regular file", remedy="save its content to a file")
-        with path.open("rb") as file:
-            data = file.read(max_bytes + 1)
-            size_bytes = max(os.fstat(file.fileno()).st_size, len(data))
-    except PermissionError:
-        return Unreadable(reason="may not be read by this user", remedy="change its permissions")
-    except OSError as error:
-        return Unreadable(reason=f"cannot be read ({error.strerror})", remedy="check the file")
-    if len(data) > max_bytes:
-        return Unreadable(
-            reason=f"has {size_bytes:,} bytes, over the limit of {max_bytes:,}",
-            remedy="split it, or raise THROUGHLINE_MAX_SOURCE_BYTES",
-        )
-    return data
