@@ -99,9 +99,10 @@ def score_dropped(clean: Clean, seed: int, share: float) -> Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amount:
-    """How much is planted in how much."""
+    """How much is planted in how much: a source a topic and a module, the first `skipped` modules left out."""
 
     modules: int
+    skipped: int = 0
     topics: int | None = None
     units: int
     planted: int
@@ -110,7 +111,7 @@ class Amount:
 
 def scores(amount: Amount) -> dict[str, Score]:
     """Every class of defects, planted until there are enough of it or all outputs are used up."""
-    texts = real_texts(amount.modules, amount.topics)
+    texts = real_texts(amount.modules, amount.topics, skipped=amount.skipped)
     corpus = Corpus(text.source for text in texts)
     table: dict[str, Score] = {DROPPED: Score()}
     for seed in range(amount.outputs):

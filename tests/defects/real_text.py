@@ -26,10 +26,10 @@ _SENTENCE_GAP = re.compile(r"(?<=[a-z)]\.)\s+(?=[A-Z][a-z])")
 
 
 @cache
-def real_texts(modules: int, most_topics: int | None = None) -> tuple[Text, ...]:
-    """The language reference, a source a topic, and so many modules of the standard library."""
+def real_texts(modules: int, most_topics: int | None = None, *, skipped: int = 0) -> tuple[Text, ...]:
+    """The language reference, a source a topic, and so many modules of the standard library less the first of them."""
     texts = [(f"{name}.rst", Format.RST, text, [text]) for name, text in sorted(topics.items())[:most_topics]]
-    for path in library_modules()[:modules]:
+    for path in library_modules()[skipped:modules]:
         text = path.read_text("utf-8")
         texts.append((path.relative_to(_LIB).as_posix(), Format.CODE, text, _DOCSTRING.findall(text)))
     used: set[tuple[str, ...]] = set()
