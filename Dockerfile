@@ -10,12 +10,12 @@ RUN uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-h
       --no-emit-index-url -c requirements.lock pyproject.toml -o runtime.lock \
  && grep -o 'sha256:[0-9a-f]*' runtime.lock | sort -u > wanted && grep -o 'sha256:[0-9a-f]*' requirements.lock | sort -u > known \
  && test -z "$(comm -23 wanted known)" \
- && uv venv /venv && VIRTUAL_ENV=/venv uv pip install --no-cache --require-hashes -r runtime.lock
+ && uv venv /venv && VIRTUAL_ENV=/venv uv pip install --no-cache --compile-bytecode --require-hashes -r runtime.lock
 # Packages of one profile only, such as prefect-redis for `scale`; the lock still says which versions go with them.
 ARG EXTRA_PACKAGES=""
 RUN if [ -n "$EXTRA_PACKAGES" ]; then \
       grep -oE '^[A-Za-z0-9._-]+(\[[a-z,]+\])?==[^ ;]+' runtime.lock | sed 's/\[[^]]*\]//' > pins.txt \
-      && VIRTUAL_ENV=/venv uv pip install --no-cache -c pins.txt $EXTRA_PACKAGES; \
+      && VIRTUAL_ENV=/venv uv pip install --no-cache --compile-bytecode -c pins.txt $EXTRA_PACKAGES; \
     fi
 
 FROM ${PYTHON}
@@ -37,6 +37,8 @@ COPY simulator simulator
 COPY storage storage
 COPY tasks tasks
 COPY throughline throughline
+# Each run is a process of its own, and cannot keep what it compiles.
+RUN python -m compileall -q .
 USER throughline
 VOLUME /data
 # The worker's; services that answer elsewhere say where in HEALTH_URL.

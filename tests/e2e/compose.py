@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from tests.e2e.image import read_only
 from tests.e2e.stack import PYTHONPATH, eventually, free_port, leashed, prefect_environment
 from tests.servers import ROOT
 
@@ -68,11 +69,15 @@ def _waits_for(name: str, chosen: set[str]) -> set[str]:
 
 @dataclass(slots=True, kw_only=True)
 class Local:
-    """The services as local processes: hosts are loopback, volumes temporary folders, PostgreSQL is at `sockets`."""
+    """The services as local processes: hosts are loopback, volumes temporary folders, PostgreSQL is at `sockets`.
+
+    They run in a copy of the image's folder `app`, and where this machine lets us, can write nowhere but to /tmp.
+    """
 
     folder: Path
     sockets: Path
     variables: Mapping[str, str]
+    app: Path
     ports: dict[str, str] = field(default_factory=lambda: {name: str(free_port()) for name in PORTS})
 
     @contextlib.contextmanager
@@ -107,7 +112,7 @@ class Local:
             given |= {"PREFECT_WORKER_WEBSERVER_PORT": port, "HEALTH_URL": f"http://127.0.0.1:{port}/health"}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         given = {key: value for key, value in given.items() if value}
-        return prefect_environment(self.folder) | given | {"PATH": path, "PYTHONPATH": PYTHONPATH}
+        return prefect_environment(self.folder) | given | {"PATH": path, "HOME": "/home/throughline"}
 
     def healthy(self, name: str) -> bool:
         """Whether the service's own health check says so."""
@@ -124,17 +129,18 @@ class Local:
     def _command(self, name: str) -> list[str]:
         command = [self._here(part, name) for part in SERVICES[name]["command"]]
         if name == "redis":
-            command += ["--port", self.ports["redis"], "--bind", "127.0.0.1", "--dir", str(self.folder)]
-        return command
+            return [*command, "--port", self.ports["redis"], "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        path = os.pathsep.join([str(self.app), PYTHONPATH])
+        return [*read_only(self.app), "env", f"PYTHONPATH={path}", "PYTHONDONTWRITEBYTECODE=1", *command]
 
     def _running(self, name: str) -> contextlib.AbstractContextManager[int]:
         log = self.folder / f"{name}.log"
-        return leashed(*self._command(name), env=self.environment(name), cwd=self.folder, log=log)
+        return leashed(*self._command(name), env=self.environment(name), cwd=self.app, log=log)
 
     def _finish(self, name: str) -> None:
         with (self.folder / f"{name}.log").open("wb") as log:
             done = subprocess.run(
-                self._command(name), env=self.environment(name), cwd=self.folder, stdout=log, stderr=log, timeout=600,
+                self._command(name), env=self.environment(name), cwd=self.app, stdout=log, stderr=log, timeout=600,
                 check=False,
             )  # fmt: skip
         assert done.returncode == 0, (self.folder / f"{name}.log").read_text()[-4000:]
@@ -147,7 +153,7 @@ class Local:
 
     def _here(self, text: str, name: str) -> str:
         """The text with hosts, ports and folders as they are on this machine."""
-        text = interpolated(text, self.variables)
+        text = interpolated(text, self.variables).replace("/tmp/", f"{self.folder}/tmp-of-{name}/")
         text = _DATABASE.sub(rf"://postgres@/\1?host={self.sockets}", text)
         for host, port in PORTS.items():
             text = text.replace(f"//{host}:{port}", f"//127.0.0.1:{self.ports[host]}")

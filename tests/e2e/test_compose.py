@@ -6,11 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.e2e.compose import COMPOSE, FILE, SERVICES, Local, in_order, interpolated, variables
+from tests.e2e.image import copied, sent, unpacked
 from tests.e2e.postgres import debian_postgres
+from tests.e2e.stack import PYTHONPATH, prefect_environment
 from tests.faults.support import book
+from tests.servers import ROOT
 
 ONE_SHOT = {"deploy", "migrate-prefect"}
 SECRETS: tuple[str, ...] = ("POSTGRES_PASSWORD", "PREFECT_AUTH", "ANTHROPIC_API_KEY", "REVIEW_TOKEN")
@@ -50,6 +54,40 @@ def test_whatever_is_mounted_or_waited_for_is_declared():
             assert source in volumes or source.startswith(("./", "${"))
 
 
+def test_whatever_the_image_copies_is_sent_to_its_builder():
+    assert set(copied()) <= sent()
+    assert all((ROOT / name).exists() for name in sent())
+
+
+def test_what_the_image_holds_needs_nothing_else_of_the_repository(tmp_path: Path):
+    app = unpacked(tmp_path)
+    packages = sorted(path.name for path in app.iterdir())
+    code = (
+        f"import importlib, pkgutil\nfor name in {packages}:\n"
+        "    package = importlib.import_module(name)\n"
+        f"    assert package.__file__.startswith({str(app)!r}), package.__file__\n"
+        "    for found in pkgutil.walk_packages(package.__path__, name + '.'):\n"
+        "        if not found.name.endswith(('__main__', '.env')) and '.versions.' not in found.name:\n"
+        "            importlib.import_module(found.name)\n"
+        "import sys\n"
+        f"print(*sorted({{module.split('.')[0] for module in sys.modules}} & {{*{_others(packages)}}}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=app,
+        env=prefect_environment(tmp_path) | {"PYTHONPATH": str(app)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+def _others(packages: list[str]) -> list[str]:
+    """The packages of the repository that the image leaves out."""
+    return [path.name for path in ROOT.iterdir() if path.is_dir() and path.name not in packages]
+
+
 @pytest.mark.e2e
 @pytest.mark.parametrize("profiles", [["demo"], ["demo", "scale"]], ids=" and ".join)
 def test_a_compose_implementation_accepts_the_file(profiles: list[str]):
@@ -72,12 +110,12 @@ def test_everything_starts_is_healthy_and_does_a_job(profiles: list[str], tmp_pa
     book(tmp_path / "sources", 2)
     with debian_postgres() as postgres:
         chosen = variables(*(f"{profile}.env" for profile in profiles))
-        local = Local(folder=tmp_path, sockets=postgres.sockets, variables=chosen)
+        local = Local(folder=tmp_path, sockets=postgres.sockets, variables=chosen, app=unpacked(tmp_path))
         with local.up(set(profiles)):
             asked = ["run", str(tmp_path / "sources" / "book.md"), "--kind", "summary", "--path", "both"]
             done = subprocess.run(
                 [sys.executable, "-m", "throughline", *asked, "--deployment", "document-job", "--wait"],
-                env=local.environment("worker"),
+                env=local.environment("worker") | {"PYTHONPATH": PYTHONPATH},
                 cwd=tmp_path,
                 capture_output=True,
                 text=True,
@@ -86,3 +124,28 @@ def test_everything_starts_is_healthy_and_does_a_job(profiles: list[str], tmp_pa
             )
             assert done.returncode == 0, done.stderr
             assert ": done" in done.stdout
+            pages_are_served(local)
+            report_is_written(local)
+
+
+def pages_are_served(local: Local) -> None:
+    """Prefect's own: it copies them when it starts, to where it may write."""
+    page = httpx.get(f"http://127.0.0.1:{local.ports['server']}/", trust_env=False, follow_redirects=True)
+    assert page.is_success
+    assert "<title>Prefect" in page.text
+
+
+def report_is_written(local: Local) -> None:
+    """The weekly one, started by hand, in the volume of the worker that writes it."""
+    command = ["prefect", "deployment", "run", "report/report", "--watch"]
+    done = subprocess.run(
+        [Path(sys.executable).parent / command[0], *command[1:]],
+        env=local.environment("worker"),
+        cwd=local.folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {file.suffix for file in (local.folder / "reports").iterdir()} == {".md", ".csv", ".html"}
