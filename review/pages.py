@@ -39,7 +39,7 @@ _MOST_SOURCES = 1_000_000  # positions beyond are nobody's, and beyond 64 bits n
 
 
 async def _inbox(request: Request, _session: Session) -> Response:
-    return page(request, "inbox.html", rows=await read(reading.inbox))
+    return page(request, "inbox.html", rows=await read_aside(reading.inbox))
 
 
 async def _jobs(request: Request, _session: Session) -> Response:
