@@ -15,10 +15,12 @@ from decimal import Decimal
 from statistics import fmean, median
 
 from throughline.domain.learning.costs import Knobs
+from throughline.domain.learning.logs import Row
 from throughline.domain.learning.observations import SIZE_CLASS_NAMES, Observation, Profile, size_class
-from throughline.domain.learning.replay import Row, Terms, both_known, decide
+from throughline.domain.learning.replay import both_known, decide
 from throughline.domain.learning.report import BothKnown, RoutingReport, pinball, routing_report, wilson
 from throughline.domain.learning.sizes import SizeForecast, SizeLearner
+from throughline.domain.learning.terms import Terms
 
 COLD_START = 50
 RECOVERY = 40
@@ -163,27 +165,6 @@ def regret(found: Sequence[Outcome], knobs: Knobs = KNOBS) -> RoutingReport:
         row = Row(at=observation.at, input_tokens=source_tokens, output_tokens=outcome.true_tokens)
         known.append(both_known(decide(row, outcome.forecast, TERMS, knobs), TERMS, knobs))
     return routing_report(known, threshold_tokens=16_000)
-
-
-def replay_log(rows: int, seed: int) -> list[Row]:
-    """A log of three kinds; how far the input tells the output differs between them, and drifts a little."""
-    draw = random.Random(f"log {seed}")
-    kinds = {"chat": (7.0, 800, 0.1), "review": (10.0, 6_000, 0.6), "report": (11.0, 60_000, 0.5)}
-    found: list[Row] = []
-    for place in range(rows):
-        kind = draw.choices(list(kinds), (0.4, 0.35, 0.25))[0]
-        log_input, base, slope = kinds[kind]
-        deviation = draw.gauss(0, 0.8)
-        log_output = math.log(base) + slope * deviation + 0.3 * place / rows + 0.35 * draw.gauss(0, 1)
-        found.append(
-            Row(
-                at=BEGIN + timedelta(hours=place),
-                input_tokens=round(math.exp(log_input + deviation)),
-                output_tokens=round(math.exp(log_output)),
-                kind=kind,
-            )
-        )
-    return found
 
 
 def _line(name: str, jobs: int, runs: int) -> str:

@@ -39,11 +39,14 @@ def ok(ended: Ended) -> Any:  # Any: JSON
 
 def test_a_replay_tells_how_the_sizes_were_foreseen_and_what_the_choices_cost(shell: Shell):
     """It asks no API and opens no ledger."""
-    ended = shell.throughline("replay", log(shell.folder))
-    assert (ended.code, ended.stderr) == (0, "")
+    ended = shell.throughline("replay", log(shell.folder), "--plots", "drawings")
+    drawn = ["drawings/replay-coverage.svg", "drawings/replay-regret.svg"]
+    assert (ended.code, ended.stderr) == (0, "".join(f"drawn: {file}\n" for file in drawn))
+    assert all((shell.folder / file).read_text().startswith("<svg") for file in drawn)
     assert ended.stdout.startswith("60 requests of log.csv, at today's prices of claude-sonnet-5-5\n")
     assert "the 90 % bound" in ended.stdout
     assert "always single_pass" in ended.stdout
+    assert "cost: actual / planned" in ended.stdout
     assert "What it cannot show: quality" in ended.stdout
     assert shell.job_rows() == 0
 
@@ -111,6 +114,8 @@ def test_other_knobs_make_no_other_job(with_key: Shell):
     [
         pytest.param("when,input_tokens,output_tokens", "", "has no column time", id="a column is missing"),
         pytest.param(HEAD, "2026-01-09,many,5,chat,0", "Line 62 of the log cannot be read", id="a line is no number"),
+        pytest.param(HEAD, "2026-01-09,1,5,chat,perhaps", "truncated is 'perhaps', neither 1 nor 0", id="an odd mark"),
+        pytest.param(HEAD, "2026-01-09,1,000,5,chat,0", "more cells than the log has columns", id="a cell is split"),
     ],
 )
 def test_a_log_that_cannot_be_read_is_named(shell: Shell, head: str, line: str, says: str):
@@ -125,6 +130,11 @@ def test_a_folder_that_cannot_be_written_is_named(with_key: Shell):
 
 def test_a_log_that_is_not_there_is_named(shell: Shell):
     assert_refused(shell.throughline("replay", "nowhere.csv"), "nowhere.csv cannot be read: No such file or directory")
+
+
+def test_a_log_without_rows_is_refused(shell: Shell):
+    (shell.folder / "log.csv").write_text(HEAD + "\n")
+    assert_refused(shell.throughline("replay", "log.csv"), "The log has no rows below its first line")
 
 
 def test_a_log_that_is_no_text_is_named(shell: Shell):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path as FilePath
@@ -13,12 +14,13 @@ from tasks import learning, runtime
 from throughline import settings
 from throughline.cli.commands import cli
 from throughline.cli.request import opened
-from throughline.domain.job import Path
 from throughline.domain.learning.calibration import Calibration, as_json, to_json
 from throughline.domain.learning.charts import coverage_chart, regret_chart
 from throughline.domain.learning.costs import Knobs
-from throughline.domain.learning.replay import Replay, Row, Terms, read_rows
+from throughline.domain.learning.logs import Row, read_rows
+from throughline.domain.learning.replay import Replay
 from throughline.domain.learning.replay import replay as replayed
+from throughline.domain.learning.terms import Terms
 from throughline.domain.models import Model
 from throughline.domain.pricing import Usage, price
 from throughline.errors import BadInput
@@ -41,7 +43,7 @@ async def _calibrate(limit: int, plots: FilePath | None, *, as_json_: bool) -> i
         real = await learning.calibrated(simulated=False, limit=limit)
         simulated = await learning.calibrated(simulated=True, limit=limit)
     if plots is not None:
-        _draw([world for world in (real, simulated) if world is not None], plots)
+        _draw({name: world for name, world in (("real", real), ("simulated", simulated)) if world is not None}, plots)
     if as_json_:
         worlds = {"real": real, "simulated": simulated}
         told = {name: None if found is None else to_json(found) for name, found in worlds.items()}
@@ -56,16 +58,15 @@ async def _calibrate(limit: int, plots: FilePath | None, *, as_json_: bool) -> i
     return 0
 
 
-def _draw(found: list[Calibration], folder: FilePath) -> None:
-    """Write what can be drawn and say where, on stderr."""
+def _draw(reports: Mapping[str, Calibration | Replay], folder: FilePath) -> None:
+    """Write what can be drawn of each named report, and say where on stderr."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for world in found:
-            name = "simulated" if world.simulated else "real"
-            if world.sizes.overall.known:
-                _write(folder / f"{name}-coverage.svg", coverage_chart(world.sizes))
-            if world.routing.jobs:
-                _write(folder / f"{name}-regret.svg", regret_chart(world.routing))
+        for name, found in reports.items():
+            if found.sizes.overall.known:
+                _write(folder / f"{name}-coverage.svg", coverage_chart(found.sizes))
+            if found.routing.jobs:
+                _write(folder / f"{name}-regret.svg", regret_chart(found.routing))
     except OSError as error:
         raise BadInput(f"The drawings cannot be written to {folder}: {error.strerror}.") from error
 
@@ -82,8 +83,9 @@ def _told(found: list[Calibration]) -> str:
 @cli.command()
 @click.argument("log", type=click.Path(path_type=FilePath))
 @click.option("--model", help="Whose prices and limits count; THROUGHLINE_MODEL by default.")
+@click.option("--plots", type=click.Path(path_type=FilePath), help="Write the drawings (SVG) into this folder.")
 @click.option("--json", "as_json_", is_flag=True, help="One JSON object on stdout.")
-def replay(log: FilePath, model: str | None, as_json_: bool) -> int:
+def replay(log: FilePath, model: str | None, plots: FilePath | None, as_json_: bool) -> int:
     """Run the estimator and the router over LOG.csv in time order, never looking ahead; spends nothing.
 
     LOG.csv names its columns in the first line: time (ISO 8601), input_tokens, output_tokens, and if you have them
@@ -93,6 +95,8 @@ def replay(log: FilePath, model: str | None, as_json_: bool) -> int:
     known = chosen.find_model(model or chosen.model)
     rows = _rows(log)
     found = replayed(rows, _terms(known, chosen), _knobs(chosen))
+    if plots is not None:
+        _draw({"replay": found}, plots)
     if as_json_:
         click.echo(json.dumps(_replay_json(found, known)))
         return 0
@@ -135,12 +139,13 @@ def _knobs(chosen: Settings) -> Knobs:
 
 
 def _replay_json(found: Replay, model: Model) -> dict[str, Any]:
-    single = [decision for decision in found.decisions if decision.path is Path.SINGLE_PASS]
     return {
         "model": model.id,
         "requests": len(found.decisions),
-        "single_passes": len(single),
-        "single_passes_cut": sum(decision.cut for decision in single),
+        "cut_in_log": found.cut_in_log,
+        "single_passes": len(found.single_passes),
+        "single_passes_cut": sum(decision.cut for decision in found.single_passes),
         "sizes": as_json(asdict(found.sizes)),
+        "against_plan": as_json([asdict(row) for row in found.against_plan]),
         "routing": as_json(asdict(found.routing)),
     }

@@ -7,7 +7,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks import worlds
-from benchmarks.worlds import KNOBS, TERMS, replay_log
+from benchmarks.replays import replay_log
+from benchmarks.worlds import KNOBS, TERMS
 from throughline.domain.learning.charts import coverage_chart, regret_chart
 from throughline.domain.learning.replay import replay
 from throughline.domain.learning.report import Trial, size_report, trial

@@ -15,13 +15,12 @@ from throughline.domain.learning.report import (
     coverage,
     pinball,
     plan_against_actual,
-    routing_lines,
     routing_report,
-    size_lines,
     size_report,
     trial,
     wilson,
 )
+from throughline.domain.learning.tables import against_lines, routing_lines, size_lines
 
 HELD = Trial(
     at=datetime(2026, 1, 1, tzinfo=UTC),
@@ -66,6 +65,7 @@ def test_the_report_tells_groups_and_time_apart_and_counts_jobs_without_a_bound(
     assert report.no_bound_yet == 9
     assert {row.name: row.known for row in report.by_kind} == {"summary": 45, "synthesis": 30}
     assert {row.name: row.known for row in report.by_size_class} == {"4K to 16K": 45, "64K and more": 30}
+    assert [row.name for row in report.by_size_class] == ["4K to 16K", "64K and more"]
     assert [row.name for row in report.over_time] == ["2026-01-01, 50 jobs", "2026-01-10, 26 jobs"]
     assert (report.width, report.worst_width) == (1.5, 2.0)
     assert report.pinball_loss < report.worst_pinball_loss
@@ -81,7 +81,13 @@ def test_a_report_on_nothing_says_so():
     report = size_report([])
     assert math.isnan(report.width)
     assert math.isnan(report.pinball_loss)
-    assert size_lines(report)[1].split() == ["overall", "0", "of", "0", "-", "0.0%", "to", "100.0%", "0"]
+    assert size_lines(report) == ["no bound yet: 0 jobs"]
+
+
+def test_where_all_outputs_were_cut_the_table_says_that_nothing_is_known():
+    lines = size_lines(size_report([CUT]))
+    assert lines[1].split() == ["overall", "0", "of", "0", "-", "0.0%", "to", "100.0%", "1"]
+    assert "pinball loss (log): not known, all outputs were cut" in lines
 
 
 def test_a_trial_keeps_what_was_forecast():
@@ -93,7 +99,12 @@ def test_a_trial_keeps_what_was_forecast():
 def test_plans_are_held_against_what_became_of_them():
     found = plan_against_actual("cost", [(1.0, 2.0), (2.0, 2.0), (3.0, 3.0), (0.0, 9.0)])
     assert (found.jobs, found.ratio, found.total_ratio) == (3, 1.0, pytest.approx(7 / 6))
-    assert math.isnan(plan_against_actual("minutes", []).total_ratio)
+    nothing = plan_against_actual("minutes", [])
+    assert math.isnan(nothing.total_ratio)
+    assert against_lines([found, nothing]) == [
+        "cost: actual / planned 1.00 (median of 3), 1.17 in all",
+        "minutes: not known yet",
+    ]
 
 
 def known(tokens: int, single: int, chunked: int, chosen: Path, weight: int = 1) -> BothKnown:

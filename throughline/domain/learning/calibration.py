@@ -22,13 +22,12 @@ from throughline.domain.learning.report import (
     Trial,
     coverage,
     plan_against_actual,
-    routing_lines,
     routing_report,
-    size_lines,
     size_report,
     trial,
 )
 from throughline.domain.learning.sizes import SizeLearner
+from throughline.domain.learning.tables import against_lines, routing_lines, size_lines
 from throughline.domain.plan import Plan
 from throughline.domain.report import JobReport, dollars
 
@@ -60,9 +59,9 @@ class Calibration:
         world = "simulated: lengths and times are the stand-in's" if self.simulated else "real"
         return [
             f"{self.attempts} finished attempts ({world})",
-            *_size_lines(self.sizes),
+            *size_lines(self.sizes),
             _planned_line(self.as_planned),
-            *(_against_line(row) for row in self.against_plan),
+            *against_lines(self.against_plan),
             *_routing_lines(self.routing),
         ]
 
@@ -143,12 +142,6 @@ def _weight(plan: Plan) -> Decimal:
     return 1 / Decimal(plan.exploration.probability) if drawn and plan.exploration else Decimal(1)
 
 
-def _size_lines(report: SizeReport) -> list[str]:
-    if report.overall.known + report.overall.unknown == 0:
-        return [f"no bound yet: {report.no_bound_yet} jobs"]
-    return size_lines(report)
-
-
 def _planned_line(said: Coverage) -> str:
     if said.known == 0:
         return "what plans said held: not known yet"
@@ -156,12 +149,6 @@ def _planned_line(said: Coverage) -> str:
         f"what plans said held in {said.held} of {said.known} attempts, {said.share:.1%} "
         f"({said.low:.1%} to {said.high:.1%}); {said.unknown} were cut below it"
     )
-
-
-def _against_line(row: PlanAgainstActual) -> str:
-    if row.jobs == 0:
-        return f"{row.quantity}: not known yet"
-    return f"{row.quantity}: actual / planned {row.ratio:.2f} (median of {row.jobs}), {row.total_ratio:.2f} in all"
 
 
 def _routing_lines(report: RoutingReport) -> list[str]:

@@ -134,9 +134,9 @@ def size_report(trials: Sequence[Trial]) -> SizeReport:
     return SizeReport(
         overall=coverage("overall", bounded),
         by_kind=_grouped(bounded, lambda trial: trial.kind),
-        by_size_class=_grouped(bounded, lambda trial: SIZE_CLASS_NAMES[trial.size_class]),
+        by_size_class=_by_size_class(bounded),
         over_time=tuple(
-            coverage(f"{bounded[i].at:%Y-%m-%d}, {_jobs(len(block))}", block)
+            coverage(f"{bounded[i].at:%Y-%m-%d}, {jobs_counted(len(block))}", block)
             for i in blocks
             for block in (bounded[i : i + BLOCK],)
         ),
@@ -148,7 +148,8 @@ def size_report(trials: Sequence[Trial]) -> SizeReport:
     )
 
 
-def _jobs(count: int) -> str:
+def jobs_counted(count: int) -> str:
+    """So many jobs, in words."""
     return f"{count} job{'' if count == 1 else 's'}"
 
 
@@ -157,6 +158,14 @@ def _grouped(trials: Iterable[Trial], name_of: Callable[[Trial], str]) -> tuple[
     for each in trials:
         groups[name_of(each)].append(each)
     return tuple(coverage(name, group) for name, group in sorted(groups.items()))
+
+
+def _by_size_class(trials: Sequence[Trial]) -> tuple[Coverage, ...]:
+    """From small to large."""
+    classes = sorted({each.size_class for each in trials})
+    return tuple(
+        coverage(SIZE_CLASS_NAMES[group], [each for each in trials if each.size_class == group]) for group in classes
+    )
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -294,36 +303,3 @@ def _best_threshold(jobs: Sequence[BothKnown], size: Callable[[BothKnown], int])
         if saved > most_saved:
             best, most_saved = size(moved[0]) + 1, saved
     return best
-
-
-def size_lines(report: SizeReport) -> list[str]:
-    """The report on sizes, as lines of a table."""
-    lines = [f"{'the 90 % bound':<28}{'held':>14}{'share':>9}{'95 % interval':>20}{'unknown':>9}"]
-    for row in (report.overall, *report.by_kind, *report.by_size_class, *report.over_time):
-        interval = f"{row.low:.1%} to {row.high:.1%}"
-        share = f"{row.share:.1%}" if row.known else "-"
-        lines.append(f"{row.name:<28}{f'{row.held} of {row.known}':>14}{share:>9}{interval:>20}{row.unknown:>9}")
-    return [
-        *lines,
-        f"no bound yet: {_jobs(report.no_bound_yet)}",
-        f"pinball loss (log): {report.pinball_loss:.4f}, structural worst case {report.worst_pinball_loss:.4f}",
-        f"width (upper / likely): {report.width:.2f}, structural worst case {report.worst_width:.2f}",
-    ]
-
-
-def routing_lines(report: RoutingReport) -> list[str]:
-    """The report on choices, as lines of a table."""
-    rows = (
-        report.router,
-        report.router_by_cost,
-        report.always_single,
-        report.always_chunked,
-        report.threshold,
-        report.best_threshold,
-        report.best_input_threshold,
-    )
-    return [
-        f"{f'{_jobs(report.jobs)}, both paths known':<44}{'total USD':>14}{'regret USD':>14}{'regret':>9}",
-        *(f"{row.name:<44}{row.total_usd:>14.4f}{row.regret_usd:>14.4f}{row.regret_share:>9.1%}" for row in rows),
-        f"the better path each time: ${report.better_path_usd:.4f}; wrong choices: {report.wrong_choices}",
-    ]
