@@ -108,8 +108,9 @@ class ResultsFile:
 
     def _body(self) -> bytes:
         lines = [line.line for line in self._lines]
-        if self._call.is_struck_by("duplicate_results"):
-            lines += lines[:1]
+        if self._call.fault is not None and self._call.is_struck_by("duplicate_results"):
+            kept = -1 if self._call.fault.args.get("instead_of_last") else None
+            lines = lines[:kept] + lines[:1]
         if self._call.is_struck_by("foreign_custom_id"):
             lines.insert(0, json.dumps({**json.loads(lines[0]), "custom_id": "of-another-batch"}))
         body = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, insert, select, update
 
 from storage import ids
 from storage.engine import Tx
@@ -99,12 +99,25 @@ def in_doubt(tx: Tx, batch_id: BatchId, *, note: str, now: datetime) -> None:
 
 def give_up(tx: Tx, batch: Batch, *, looked_at: datetime, note: str) -> bool:
     """Put down that the batch was never accepted, unless its POST was let go since it was read, or it was found."""
+    values = {"state": BatchState.ABANDONED, "looked_at": looked_at, "note": note}
+    return tx.execute(update(batches).where(_as_it_was_read(batch)).values(values)).rowcount == 1
+
+
+def expire(tx: Tx, batch: Batch, *, note: str, now: datetime) -> bool:
+    """Put down that the batch may have been answered and that nobody can read it any more; unless, as above."""
+    values = {"state": BatchState.SUBMITTED, "submitted_at": now, "note": note}
+    if tx.execute(update(batches).where(_as_it_was_read(batch)).values(values)).rowcount == 0:
+        return False
+    move(tx, batch.id, BatchState.ENDED, now=now)
+    move(tx, batch.id, BatchState.INGESTED, now=now)
+    return True
+
+
+def _as_it_was_read(batch: Batch) -> ColumnElement[bool]:
+    """The batch if it is still in doubt and nobody let it be posted meanwhile."""
     unchanged = batches.c.post_until == batch.post_until if batch.post_until else batches.c.post_until.is_(None)
     undecided = batches.c.state.in_((BatchState.INTENDED, BatchState.UNKNOWN))
-    values = {"state": BatchState.ABANDONED, "looked_at": looked_at, "note": note}
-    return (
-        tx.execute(update(batches).where(batches.c.id == batch.id, undecided, unchanged).values(values)).rowcount == 1
-    )
+    return (batches.c.id == batch.id) & undecided & unchanged
 
 
 def given_up(tx: Tx, *, since: datetime, host: str, key_fingerprint: str, simulated: bool) -> list[Batch]:

@@ -7,6 +7,7 @@ that began when every POST of it must have arrived, and only if nobody has let i
 import asyncio
 import logging
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from tasks.saving import read, saved
 from throughline.domain.doubt import LOOKED_FOR, is_due_again, is_surely_absent
 from throughline.domain.job import BatchId
 from throughline.domain.ledger import BatchState
-from throughline.errors import BadInput
+from throughline.errors import BadInput, Rejected, ResultsExpired
 
 if TYPE_CHECKING:
     from throughline.claude.remote import RemoteBatch
@@ -28,6 +29,15 @@ _CLOCK_SKEW = timedelta(hours=24)  # custom ids decide; the time only bounds the
 _TELLING_LINES = 5
 _FIRST_PAUSE_S = 1.0
 _DOUBTFUL = (BatchState.INTENDED, BatchState.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look at the API's list told. `found` is the id of the remote batch that holds our requests, or empty."""
+
+    found: str = ""
+    undecided: bool = False  # a batch that may be ours does not tell yet
+    expired: bool = False  # one that may be ours will never tell: its results are deleted
 
 
 async def settle_doubt(batch_id: BatchId) -> bool:
@@ -44,19 +54,32 @@ async def settle_doubt(batch_id: BatchId) -> bool:
 
 
 async def settle_now(batch: Batch) -> bool:
-    """Adopt the batch or give it up, if one look can tell which; whether it could."""
+    """Adopt the batch, give it up, or count it as lost, if one look can tell which; whether it could."""
     looked_from = runtime.now()
-    found = await look(batch) if batch.post_until is not None else ""
-    if found:
-        logger.info("batch adopted batch_id=%s remote_id=%s", batch.id, found)
-        await adopt(batch.id, found)
+    seen = await look(batch) if batch.post_until is not None else Look()
+    if seen.found:
+        logger.info("batch adopted batch_id=%s remote_id=%s", batch.id, seen.found)
+        await adopt(batch.id, seen.found)
         return True
     settle = timedelta(seconds=runtime.current().settings.batch_settle_s)
-    if found is None or not is_surely_absent(post_until=batch.post_until, looked_from=looked_from, settle=settle):
+    if seen.undecided or not is_surely_absent(post_until=batch.post_until, looked_from=looked_from, settle=settle):
         return False
     if batch.post_until is not None:
         _require_the_same_key(batch)
+    if seen.expired:
+        logger.warning("batch counted as lost, results of one that may be it are deleted batch_id=%s", batch.id)
+        return await saved(lambda tx: _count_as_lost(tx, batch))
     return await saved(lambda tx: _give_up(tx, batch, looked_from))
+
+
+def _count_as_lost(tx: Tx, batch: Batch) -> bool:
+    """It may have been answered, and nobody can read the answers any more: paid perhaps, and never knowable."""
+    note = "the results of a batch that may have been this one were deleted before they could be read"
+    was_open = batches.expire(tx, batch, note=note, now=runtime.now())
+    if was_open:
+        calls.mark_sent(tx, batch.id)
+        calls.lose_rest(tx, batch.id)
+    return was_open
 
 
 def _give_up(tx: Tx, batch: Batch, looked_at: datetime) -> bool:
@@ -90,30 +113,37 @@ async def _is_found_late(batch: Batch, now: datetime) -> bool:
     assert batch.post_until is not None, "what was never posted is not looked for"
     if not is_due_again(post_until=batch.post_until, looked_at=batch.looked_at, now=now):
         return False
-    found = await look(batch)
-    if found:
-        logger.warning("batch accepted late batch_id=%s remote_id=%s", batch.id, found)
-        await adopt(batch.id, found)
-    elif found is not None:
+    seen = await look(batch)
+    if seen.found:
+        logger.warning("batch accepted late batch_id=%s remote_id=%s", batch.id, seen.found)
+        await adopt(batch.id, seen.found)
+    elif not seen.undecided:
         await saved(lambda tx: batches.looked_in_vain(tx, batch.id, at=now))
-    return bool(found)
+    return bool(seen.found)
 
 
-async def look(batch: Batch) -> str | None:
-    """The id of the remote batch that holds our requests, "" if there is none, None if one may yet prove to."""
+async def look(batch: Batch) -> Look:
+    """Go through the API's list for the batch that holds our requests."""
     rt = runtime.current()
     if batch.host != rt.claude.host:
         raise BadInput(
             f"A batch of this job may have been sent to {batch.host}, and now {rt.claude.host} is configured. Run the "
             "job with the endpoint and key that it began with, so that the batch is found and not paid twice."
         )
-    open_question = False
+    undecided = expired = False
     for candidate in await _candidates(batch):
-        is_ours = await _is_ours(batch, candidate) if candidate.ended else None
+        try:
+            is_ours = await _is_ours(batch, candidate) if candidate.ended else None
+        except ResultsExpired:
+            expired = True
+            continue
+        except Rejected as error:  # one that cannot be read must not hide another
+            logger.warning("candidate not read batch_id=%s reason=%s", batch.id, error)
+            is_ours = None
         if is_ours:
-            return candidate.id
-        open_question |= is_ours is None
-    return None if open_question else ""
+            return Look(found=candidate.id)
+        undecided |= is_ours is None
+    return Look(undecided=undecided, expired=expired)
 
 
 def _require_the_same_key(batch: Batch) -> None:

@@ -181,6 +181,21 @@ async def test_lines_that_come_twice_or_belong_to_others_change_nothing(
     assert all(report.attempts[0].calls == 1 for report in await service.jobs())
 
 
+async def test_a_line_that_comes_twice_never_stands_for_one_that_is_missing(service: Service, tmp_path: FilePath):
+    """The file has as many lines as the batch has requests, and all the same one answer is not there."""
+    ids = await submit(service, *(summary(SINGLE, file) for file in books(tmp_path, 4)))
+    await sweep(service)
+    service.simulator.faults("batches.results", "duplicate_results", times=-1, instead_of_last=True)
+    assert (await collect(service)).troubled == 1
+    assert await states(service) == [BatchState.ENDED]
+    attempts = [report.attempts[0] for report in await service.jobs()]
+    assert sorted((each.open_calls, each.lost_calls) for each in attempts) == [(0, 0)] * 3 + [(1, 0)]
+    service.heal()
+    await finish(service)
+    assert await statuses(service, ids) == [JobStatus.DONE] * 4
+    assert len(service.submissions()) == 1
+
+
 async def test_each_answer_goes_to_its_own_job_in_whatever_order_they_come(service: Service, tmp_path: FilePath):
     """The simulator never keeps the order of the requests; another job's quotes would be missing in one's own book."""
     await submit(service, *(summary(SINGLE, file) for file in books(tmp_path, 6)))
