@@ -40,12 +40,16 @@ class Request:
 
 @step
 async def register(request: Request) -> Job:
-    """The job of this request, planned; the same request over the same bytes is the same job.
+    """Read the request's sources and register its job."""
+    return await register_read(request, read(request, runtime.current().settings))
+
+
+async def register_read(request: Request, found: SourceSet) -> Job:
+    """The job of this request over these sources, planned; the same request over the same bytes is the same job.
 
     Everything that can be wrong with a request is found before the first row is written.
     """
     rt = runtime.current()
-    found = read(request)
     key = idempotency_key(request, found.sources, simulated=rt.simulated)
     with reading(rt.engine) as tx:
         existing = jobs.by_key(tx, key)
@@ -115,9 +119,8 @@ def _with_limits(job: Job, spec: JobSpec) -> Job:
         return jobs.get(tx, job.id)
 
 
-def read(request: Request) -> SourceSet:
-    """Read the sources within the limits of the settings."""
-    chosen = runtime.current().settings
+def read(request: Request, chosen: runtime.Settings) -> SourceSet:
+    """Read the sources within the limits of the settings. Needs no ledger and no API: a wrong name costs neither."""
     return read_sources(
         request.references,
         request.spec.kind,

@@ -195,3 +195,11 @@ def test_files_in_utf_8_and_utf_16_with_a_byte_order_mark_are_read(shell: Shell)
     assert (ended.code, ended.stderr) == (0, "")
     corpus = ended.object["plan"]["corpus"]
     assert (corpus["sources"], corpus["characters"]) == (2, 2 * len(NOTES))
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "submit"])
+def test_a_source_that_is_not_there_leaves_neither_ledger_nor_simulator_behind(shell: Shell, command: str):
+    ended = shell.throughline(command, "nowhere.md", "--kind", "summary", "--simulate")
+    assert ended.code == 2
+    assert "nowhere.md does not exist" in ended.stderr
+    assert list(shell.folder.iterdir()) == []

@@ -23,15 +23,15 @@ FINISHED = 12
 
 async def planned(service: Service, request: Request, **settings: Any) -> Plan:
     """What `throughline plan` would print."""
-    async with service.opened(**settings):
-        found = registration.read(request)
+    async with service.opened(**settings) as rt:
+        found = registration.read(request, rt.settings)
         return (await planning.plan_sources(request.spec, found.sources, left_out=[])).plan
 
 
 async def planned_from(service: Service, request: Request) -> Case:
     """All that such a plan is made from."""
-    async with service.opened():
-        found = registration.read(request)
+    async with service.opened() as rt:
+        found = registration.read(request, rt.settings)
         outline = planning.structural_outline(request.spec, found.sources)
         return await planning.case_of(request.spec, found.sources, outline, left_out=[])
 

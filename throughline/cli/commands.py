@@ -119,9 +119,11 @@ async def _run_deployed(options: Options, deployment: str, *, wait: bool) -> int
 
 
 async def _run(options: Options, *, again: bool) -> int:
-    request = options.request(settings.load(), again=again)
+    chosen = settings.load()
+    request = options.request(chosen, again=again)
+    found = registration.read(request, chosen)
     async with opened(simulate=options.simulate) as rt:
-        job = await registration.register(request)
+        job = await registration.register_read(request, found)
         if job.status in (JobStatus.DONE, JobStatus.ESCALATED):
             state = "is finished already" if job.status is JobStatus.DONE else "waits for a person's decision"
             click.echo(f"This job {state}; --again starts it anew.", err=True)
@@ -194,9 +196,10 @@ def plan(exact: bool, **typed: Any) -> int:  # Any: click passes options by name
 
 
 async def _plan(options: Options, *, exact: bool) -> int:
-    request = options.request(settings.load())
+    chosen = settings.load()
+    request = options.request(chosen)
+    found = registration.read(request, chosen)
     async with opened(simulate=options.simulate) as rt:
-        found = registration.read(request)
         left_out = [(item.name, item.reason) for item in found.left_out]
         planned = await planning.plan_sources(request.spec, found.sources, left_out=left_out, exact_count=exact)
         if options.as_json:

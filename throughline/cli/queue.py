@@ -30,9 +30,11 @@ def submit(again: bool, **typed: Any) -> int:  # Any: click passes options by na
 
 
 async def _submit(options: Options, *, again: bool) -> int:
-    request = options.request(settings.load(), again=again)
+    chosen = settings.load()
+    request = options.request(chosen, again=again)
+    found = registration.read(request, chosen)
     async with opened(simulate=options.simulate) as rt:
-        job = await registration.register(request)
+        job = await registration.register_read(request, found)
         idle = job.status in _IDLE
         if idle:
             await enqueue(job.id)
