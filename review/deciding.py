@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from review.access import Session
+from review.blind import swapped, unveiled
 from review.reading import JobView, view
-from review.sides import swapped
 from review.web import job_id_of, message, number, page, site, writer
 from storage import reviews
 from storage.engine import Tx
@@ -33,7 +33,8 @@ async def _decide(request: Request, session: Session, form: Mapping[str, str]) -
     found = await read(lambda tx: view(tx, job_id))
     await _keep(job_id, form)
     try:
-        again = await deciding.decide(job_id, _decision(found, session, form))
+        seen = unveiled(request, session.reviewer)
+        again = await deciding.decide(job_id, _decision(found, session, form, seen=seen))
     except ThroughlineError as error:  # late, twice, or nothing to approve: said as it is
         return message(request, 409, "Nothing was changed", str(error))
     told = await read(lambda tx: view(tx, job_id))
@@ -43,18 +44,19 @@ async def _decide(request: Request, session: Session, form: Mapping[str, str]) -
     return response
 
 
-def _decision(found: JobView, session: Session, form: Mapping[str, str]) -> Decision:
+def _decision(found: JobView, session: Session, form: Mapping[str, str], *, seen: bool) -> Decision:
+    """What the form says. Where the reviewer has `seen` which path wrote what, no verdict is blind."""
     try:
         choice = Choice(form.get("choice", Choice.APPROVE if "side" in form else ""))
     except ValueError:
         raise HTTPException(403, "Choose approve, reject or rerun.") from None
     attempt = _attempt(found, session, form) if choice is Choice.APPROVE else None
-    blind = _blind(found, session, attempt) if "blind" in form else None
+    blind = _blind(found, session, attempt) if "blind" in form and not seen else None
     path = form.get("path", "")
     return Decision(
         choice=choice,
         reviewer=session.reviewer,
-        reason=_reason(blind, form),
+        reason=_reason(blind, form, seen=seen),
         attempt_id=attempt,
         path=Path(path) if choice is Choice.RERUN and path in set(Path) else None,
         budget_usd=_budget(form.get("budget_usd", "")) if choice is Choice.RERUN else None,
@@ -101,10 +103,12 @@ def _blind(found: JobView, session: Session, chosen: AttemptId | None) -> Blind 
     return Blind(preferred=path_of(preferred, found.report), shown_first=path_of(pair[0], found.report))
 
 
-def _reason(blind: Blind | None, form: Mapping[str, str]) -> str:
+def _reason(blind: Blind | None, form: Mapping[str, str], *, seen: bool) -> str:
     reason = form.get("reason", "").strip()[:_LONGEST_REASON]
     if "blind" not in form:
         return reason
+    if seen:
+        return f"{reason} (compared without paths, which were known already)".strip()
     preferred = "" if blind is None else f", preferred {blind.preferred}"
     return f"{reason} (compared blind{preferred})".strip()
 

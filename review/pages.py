@@ -11,11 +11,12 @@ from starlette.responses import HTMLResponse, Response
 from review import reading
 from review import trends as trend_figures
 from review.access import Session
+from review.blind import swapped, unveil, unveiled
 from review.comparing import SHOWN, measures_of
 from review.document import UnitView, counts, unit_view, unit_views
 from review.excerpt import around, word_difference
 from review.reading import JobView, Reading
-from review.sides import aligned, swapped
+from review.sides import aligned
 from review.web import job_id, job_id_of, message, number, page, reader, render
 from storage import attempts
 from storage.engine import Tx
@@ -65,7 +66,7 @@ async def _trends(request: Request, _session: Session) -> Response:
     return page(request, "trends.html", trends=found, burdens=chunking.rows, notes=told, days=_OVERHEAD_DAYS)
 
 
-async def _document(request: Request, _session: Session) -> Response:
+async def _document(request: Request, session: Session) -> Response:
     """The output: in outline order, or with the flagged units first."""
     job_id = job_id_of(request)
     wanted = request.query_params.get("attempt")
@@ -86,10 +87,10 @@ async def _document(request: Request, _session: Session) -> Response:
         values = {"view": view, "reading": found, "units": units, "flags_first": flags_first}
         return render(request, "document.html", **values, counts=counts(units))
 
-    return HTMLResponse(await asyncio.to_thread(made))
+    return _named(request, session, view, HTMLResponse(await asyncio.to_thread(made)))
 
 
-async def _figures(request: Request, _session: Session) -> Response:
+async def _figures(request: Request, session: Session) -> Response:
     """Plan, checks, costs and time."""
     job_id = job_id_of(request)
 
@@ -99,7 +100,15 @@ async def _figures(request: Request, _session: Session) -> Response:
 
     view, found = await read(gather)
     cost = await owned_by(view.report)
-    return page(request, "figures.html", view=view, readings=found, cost=cost, columns=SHOWN, notes=notes(cost))
+    response = page(request, "figures.html", view=view, readings=found, cost=cost, columns=SHOWN, notes=notes(cost))
+    return _named(request, session, view, response)
+
+
+def _named(request: Request, session: Session, view: JobView, response: Response) -> Response:
+    """The answer names the paths of both outputs: what this reviewer says of them from now on is not said blind."""
+    if view.pair is not None:
+        unveil(response, request, view.report.id, session.reviewer)
+    return response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,10 +152,12 @@ async def _both(request: Request, session: Session, *, blind: bool) -> Response:
     def made() -> str:
         rows = _rows(job_id, pair, blind=blind)
         if blind:
-            return render(request, "blind.html", view=view, readings=pair, rows=rows)
+            seen = unveiled(request, session.reviewer)
+            return render(request, "blind.html", view=view, readings=pair, rows=rows, seen=seen)
         return render(request, "compare.html", view=view, readings=pair, rows=rows, measures=measures)
 
-    return HTMLResponse(await asyncio.to_thread(made))
+    response = HTMLResponse(await asyncio.to_thread(made))
+    return response if blind else _named(request, session, view, response)
 
 
 def _in_order(view: JobView, session: Session) -> list[AttemptId]:
@@ -186,7 +197,7 @@ async def _citation(request: Request, session: Session) -> Response:
 
     def gather(tx: Tx) -> tuple[JobReport, CheckedCitation, int | None, Source | None]:
         view = reading.view(tx, job_id)
-        attempt = attempts.get(tx, _named(view, session, asked.get("attempt"), asked.get("side")))
+        attempt = attempts.get(tx, _asked_for(view, session, asked.get("attempt"), asked.get("side")))
         if count is None:
             raise LookupError(asked.get("n"))
         checked = reading.citation(tx, attempt, asked.get("unit", "").replace("\0", ""), count)
@@ -214,7 +225,7 @@ async def _citation(request: Request, session: Session) -> Response:
     )
 
 
-def _named(view: JobView, session: Session, attempt: str | None, side: str | None) -> AttemptId:
+def _asked_for(view: JobView, session: Session, attempt: str | None, side: str | None) -> AttemptId:
     """The attempt that the address names, by its id or by its side in a blind reading; it belongs to this job."""
     if side in ("a", "b") and view.pair is not None:
         return _in_order(view, session)["ab".index(side)]

@@ -70,6 +70,11 @@ class Waiting:
     minutes: float
 
     @property
+    def has_both(self) -> bool:
+        """Whether both paths wrote something, to be compared blind before any is read by name."""
+        return pair_of(self.report) is not None
+
+    @property
     def why(self) -> Why | None:
         """Why it waits."""
         return why(self.report)
@@ -132,7 +137,7 @@ class JobView:
     @property
     def readable(self) -> tuple[AttemptReport, ...]:
         """The attempts that wrote something."""
-        return tuple(attempt for attempt in self.report.attempts if attempt.units)
+        return readable(self.report)
 
     @property
     def shown(self) -> AttemptReport | None:
@@ -144,10 +149,20 @@ class JobView:
     @property
     def pair(self) -> tuple[AttemptReport, AttemptReport] | None:
         """The newest output of each path, the single pass first, when both wrote something."""
-        newest = {path_of(attempt, self.report): attempt for attempt in self.readable}
-        if len(newest) < len(Path):
-            return None
-        return newest[Path.SINGLE_PASS], newest[Path.CHUNKED]
+        return pair_of(self.report)
+
+
+def readable(report: JobReport) -> tuple[AttemptReport, ...]:
+    """The attempts that wrote something."""
+    return tuple(attempt for attempt in report.attempts if attempt.units)
+
+
+def pair_of(report: JobReport) -> tuple[AttemptReport, AttemptReport] | None:
+    """The newest output of each path, the single pass first, when both wrote something."""
+    newest = {path_of(attempt, report): attempt for attempt in readable(report)}
+    if len(newest) < len(Path):
+        return None
+    return newest[Path.SINGLE_PASS], newest[Path.CHUNKED]
 
 
 def inbox(tx: Tx) -> list[Waiting]:

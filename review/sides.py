@@ -1,11 +1,9 @@
-"""Two outputs beside each other: aligned by outline unit, and for a blind reading in an order that says nothing."""
+"""Two outputs beside each other, aligned by outline unit."""
 
-import hashlib
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
-from throughline.domain.job import JobId
 from throughline.domain.outline import Outline, OutlineUnit
 
 
@@ -37,8 +35,3 @@ def aligned(left: Outline, right: Outline) -> list[Row]:
 
 def _headings(outline: Outline) -> list[str]:
     return [" ".join(unit.heading.casefold().split()) for unit in outline.units]
-
-
-def swapped(job_id: JobId, reviewer: str) -> bool:
-    """Whether that reviewer sees the chain on the left: as good as a coin, and the same at every visit."""
-    return bool(hashlib.sha256(f"{job_id}\0{reviewer}".encode()).digest()[0] & 1)

@@ -62,7 +62,7 @@ def walk(browser: Browser, address: str, job_id: str) -> ActiveTime:
     active = ActiveTime()
     browser.open(address)
     browser.click("h1")  # a browser without a screen gives its window the focus with the first click
-    active.starts_with(lambda: browser.click(f'a[href="/jobs/{job_id}"]'))
+    active.starts_with(lambda: browser.click(f'a[href="/jobs/{job_id}/blind"]'))
     browser.press("j")
     browser.press("j")
     browser.press("o")
@@ -71,11 +71,11 @@ def walk(browser: Browser, address: str, job_id: str) -> ActiveTime:
     browser.leave_frame()
     time.sleep(3)
 
-    def see_both_blind() -> None:
-        browser.click(f'a[href="/jobs/{job_id}/blind"]')
+    def come_back() -> None:
+        browser.reload()
         browser.find("button[value=a]")
 
-    active.pauses_for(see_both_blind)
+    active.pauses_for(come_back)
     time.sleep(3)
     browser.press("d")
     browser.type("#reason", "clearer")

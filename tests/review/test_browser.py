@@ -118,7 +118,9 @@ async def test_a_reviewer_walks_from_the_inbox_to_a_decision(service: Service, t
             browser.open(f"{root}{page}")
             both(f"phone-{name}")
         browser.as_window()
-        browser.open(f"{root}/jobs/{report.id}/blind")
+        browser.open(f"{address}&reviewer=Grace")  # who has seen no path yet
+        browser.click(f'a[href="/jobs/{report.id}/blind"]')
+        browser.find("section.unit")
         both("blind")
         browser.press("d")
         browser.type("#reason", "clearer")

@@ -4,10 +4,12 @@ import re
 from html import unescape
 from pathlib import Path as FilePath
 
-from review.sides import swapped
+import pytest
+
+from review.blind import swapped
 from tests.faults.support import BATCH_ITEM, Service, book, summary
 from tests.review.support import visiting, waiting_job
-from throughline.domain.job import PathChoice
+from throughline.domain.job import JobStatus, PathChoice
 
 
 def links(text: str, kind: str = "verified") -> list[str]:
@@ -124,6 +126,34 @@ async def test_an_output_that_was_preferred_blind_is_published_and_the_reason_sa
     wanted = single if swapped(job.id, "Ada") else chunked
     assert published.id == wanted.id
     assert job.reason == f"clearer (compared blind, preferred {wanted.path})"
+
+
+@pytest.mark.parametrize("page", ["", "/compare", "/figures"])
+async def test_who_has_seen_an_output_with_its_path_decides_and_is_not_counted_as_blind(
+    service: Service, tmp_path: FilePath, page: str
+):
+    report = await waiting_job(service, tmp_path, PathChoice.BOTH)
+    warning = "You have seen outputs of this job with their paths."
+    async with visiting(service) as visitor:
+        assert warning not in await visitor.text(f"/jobs/{report.id}/blind")
+        await visitor.text(f"/jobs/{report.id}{page}")
+        assert warning in await visitor.text(f"/jobs/{report.id}/blind")
+        await visitor.log_in("Grace")  # who has seen nothing yet
+        assert warning not in await visitor.text(f"/jobs/{report.id}/blind")
+        await visitor.log_in()
+        await visitor.prefer(report.id, "b", reason="clearer")
+        assert "Nobody has decided after a blind reading yet." in await visitor.text("/comparison?jobs=simulated")
+    job = await service.job()
+    assert (job.status, job.published_attempt_id is None) == (JobStatus.DONE, False)
+    assert job.reason == "clearer (compared without paths, which were known already)"
+
+
+async def test_the_inbox_leads_to_a_blind_comparison_before_anything_is_read(service: Service, tmp_path: FilePath):
+    both = await waiting_job(service, tmp_path, PathChoice.BOTH)
+    one = await waiting_job(service, tmp_path, PathChoice.CHUNKED, chapters=2)
+    async with visiting(service) as visitor:
+        text = await visitor.text("/")
+    assert (f"/jobs/{both.id}/blind" in text, f"/jobs/{one.id}/blind" in text) == (True, False)
 
 
 async def test_blind_verdicts_are_counted_on_the_page_of_many_jobs(service: Service, tmp_path: FilePath):
