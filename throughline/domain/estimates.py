@@ -103,6 +103,17 @@ def outline_max_tokens(spec: JobSpec, model: Model, units: int, *, generous: boo
     return _capped(round(wanted), model, generous=generous)
 
 
+def outline_usd(case: Case) -> Decimal:
+    """What the link costs that reads all sources and plans the units."""
+    written = case.units * _OUTLINE_TOKENS_PER_UNIT * (1 + sizing.thinking_share(case.model, case.spec.effort))
+    reading = Usage(
+        input_tokens=_prompt_tokens(case, 0),
+        cache_write_5m_tokens=case.corpus.tokens.expected,
+        output_tokens=round(written),
+    )
+    return _price(case, reading, batch=False)
+
+
 def _capped(wanted_tokens: int, model: Model, *, generous: bool) -> int:
     cap = max(_MIN_PART_TOKENS, wanted_tokens * _HEADROOM)
     return min(model.sync_output_tokens, cap * 2 if generous else cap)

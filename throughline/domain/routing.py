@@ -8,16 +8,19 @@ Sizes come from structure, corrected by finished attempts; a job may be drawn to
 stay observed.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
 from throughline.domain import estimates, sizing
+from throughline.domain.chain import PartLimits
 from throughline.domain.estimates import Case
 from throughline.domain.job import JobId, JobSpec, Path, PathChoice
 from throughline.domain.learning.costs import Component, PathCost, Verdict, compare
 from throughline.domain.learning.exploration import Exploration, explore, interest, not_affordable
 from throughline.domain.learning.observations import Profile
 from throughline.domain.learning.rates import Rates
+from throughline.domain.looking import look
 from throughline.domain.plan import PathEstimate, Plan
 from throughline.domain.prompts import PROMPT_VERSION
 from throughline.domain.sizing import OutputSize
@@ -38,11 +41,12 @@ def make_plan(case: Case) -> Plan:
     extra = chunked if chosen is Path.SINGLE_PASS else single
     exploration = _explore(case, single, chunked, verdict, extra.worst_usd)
     drawn = _drawn(exploration, extra)
+    looked = _looked(case, sizes, limits, both_possible=single.feasible and chunked.feasible)
     return Plan(
         wanted=case.spec.path,
         chosen=chosen,
         run_both=bool(drawn) or case.spec.path is PathChoice.BOTH,
-        reasons=(*reasons, *drawn),
+        reasons=(*reasons, *looked, *drawn),
         model=case.model.id,
         corpus=case.corpus,
         endpoint=case.endpoint,
@@ -121,6 +125,15 @@ def without_exploration(plan: Plan, daily_budget_usd: Decimal) -> Plan:
         exploration=not_affordable(plan.exploration_usd, daily_budget_usd),
         exploration_usd=Decimal(0),
     )
+
+
+def _looked(
+    case: Case, sizes: Mapping[Path, OutputSize], limits: PartLimits, *, both_possible: bool
+) -> tuple[str, ...]:
+    """Why the outline is not bought before the choice; nothing where it is known or there is no choice."""
+    if case.spec.path is not PathChoice.AUTO or not both_possible or not case.reads_whole_corpus:
+        return ()
+    return (look(case, sizes, limits).sentence,)
 
 
 def _drawn(exploration: Exploration | None, extra: PathEstimate) -> tuple[str, ...]:
