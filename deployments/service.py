@@ -17,6 +17,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolUpdate
 
 from deployments.definitions import JOBS, ROUNDS, register
+from deployments.reaching import reached
 from deployments.schedules import ServiceSettings
 from throughline.errors import BadInput
 
@@ -96,7 +97,9 @@ def _is_healthy(url: str) -> bool:
 
 def work(chosen: ServiceSettings) -> None:
     """Register everything and run workers until a signal comes; then let running runs finish, and stop."""
-    for name in asyncio.run(register(chosen)):
+    with reached():
+        names = asyncio.run(register(chosen))
+    for name in names:
         say(f"  {name}")
     stopping = _Signals()
     with stopping.heard():

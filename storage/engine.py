@@ -66,6 +66,10 @@ def parse_url(url: str) -> URL:
         parsed = make_url(url)
     except ArgumentError:
         raise BadInput(_unusable(url)) from None
+    except ValueError:
+        raise BadInput(
+            "THROUGHLINE_DATABASE_URL has a port that is no number. Write postgresql://USER:PASSWORD@HOST:5432/DATABASE."
+        ) from None
     driver = _DRIVERS.get(parsed.drivername, parsed.drivername)
     if driver not in _DRIVERS.values():
         raise BadInput(_unusable(url))

@@ -62,6 +62,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in unnamed)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+    _skip_what_no_browser_can_prove(items)
+
+
+def _skip_what_no_browser_can_prove(items: list[pytest.Item]) -> None:
+    in_browser = [item for item in items if item.get_closest_marker("browser")]
+    if not in_browser:
+        return
+    from tests.e2e.packages import has_browser
+
+    if not has_browser():
+        for item in in_browser:
+            item.add_marker(pytest.mark.skip(reason="no browser and driver here; Ubuntu has one only as a snap"))
 
 
 @pytest.fixture(scope="session")

@@ -64,6 +64,15 @@ CASES = {
         variables={"PREFECT_API_URL": "http://127.0.0.1:9/api"},
         says=("--simulate is for runs in this process",),
     ),
+    "deployment on a server that is away": Case(
+        options=("--deployment", "document-job"),
+        variables={"PREFECT_API_URL": "http://me:secret@127.0.0.1:9/api"},
+        says=("The Prefect server at http://127.0.0.1:9/api cannot be reached", "throughline serve"),
+    ),
+    "ledger at a port that is no number": Case(
+        variables={"THROUGHLINE_DATABASE_URL": "postgresql://me:secret@host:port/ledger"},
+        says=("THROUGHLINE_DATABASE_URL has a port that is no number",),
+    ),
     "deployment anew": Case(options=("--deployment", "document-job", "--again"), says=("--again is for runs in this",)),
     "host that is not public": Case(
         source="http://127.0.0.1:9/notes.md", says=("not a public address", "THROUGHLINE_SOURCE_ROOTS")

@@ -124,8 +124,22 @@ def test_everything_starts_is_healthy_and_does_a_job(profiles: list[str], tmp_pa
             )
             assert done.returncode == 0, done.stderr
             assert ": done" in done.stdout
+            a_wrong_password_is_named(local)
             pages_are_served(local)
             report_is_written(local)
+
+
+def a_wrong_password_is_named(local: Local) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-m", "throughline", "deploy"],
+        env=local.environment("deploy") | {"PYTHONPATH": PYTHONPATH, "PREFECT_API_AUTH_STRING": "me:wrong"},
+        cwd=local.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 2
+    assert "wants a password. Set PREFECT_API_AUTH_STRING" in refused.stderr
 
 
 def pages_are_served(local: Local) -> None:

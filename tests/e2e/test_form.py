@@ -19,7 +19,7 @@ from tests.faults.support import book
 from tests.review.browser import Browser, browsing
 from throughline.domain.job import Depth, Kind, PathChoice, ReviewMode
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 DROP_DOWNS = {"kind": Kind, "path": PathChoice, "depth": Depth, "review": ReviewMode}
 CLEAR = "\ue009a\ue000\ue003"  # control and a, then backspace
 # The UI gives its fields, buttons and links no names that a test could use: they get the text that a person reads.

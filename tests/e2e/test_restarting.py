@@ -1,19 +1,54 @@
 """Prefect's server dies and comes back on its database: what waited goes on, and nothing is paid twice."""
 
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Generator
+
 import pytest
 
 from tests.e2e.conftest import Deployed
-from tests.e2e.stack import eventually
+from tests.e2e.stack import Stack, eventually
 from tests.e2e.test_dying import ONE_BY_ONE, SLOWLY, links
 from tests.e2e.test_waiting import finish, having, job
+from tests.faults.support import book
 
 pytestmark = pytest.mark.e2e
 
 
+@contextlib.contextmanager
+def followed(stack: Stack, source: str) -> Generator[subprocess.Popen[str]]:
+    """Somebody in a terminal who started a job there and waits for its end."""
+    asked = ["run", source, "--kind", "summary", "--path", "single_pass", "--depth", "exhaustive", "--json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "throughline", *asked, "--deployment", "document-job", "--wait"],
+        cwd=stack.folder,
+        env=stack.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def runs(stack: Stack) -> list[str]:
+    """The runs of this test's document jobs."""
+    wanted = {
+        "work_pools": {"name": {"any_": [stack.folder.name]}},
+        "deployments": {"name": {"any_": ["document-job"]}},
+    }
+    found = stack.server.http.post("/flow_runs/filter", json=wanted).raise_for_status().json()
+    return [run["id"] for run in found]
+
+
 def test_a_killed_server_that_is_started_again_loses_neither_a_waiting_job_nor_a_chain_under_way(deployed: Deployed):
     stack = deployed("--batch-seconds", "5", *SLOWLY, **ONE_BY_ONE)
-    with stack.worker("first"):
-        waiting = stack.start("document-job", job(stack, path="single_pass", name="waits.md"))
+    with stack.worker("first"), followed(stack, book(stack.folder, 12, "waits.md")) as follower:
+        waiting = eventually(lambda: runs(stack))[0]
         stack.reaches(waiting, "Suspended")
         stack.start("document-job", job(stack, path="chunked", chapters=40, name="chain.md"))
         eventually(lambda: len(links(stack)) >= 2)
@@ -24,5 +59,8 @@ def test_a_killed_server_that_is_started_again_loses_neither_a_waiting_job_nor_a
         with stack.worker("second"):  # a worker may have given up meanwhile; compose starts such a one again
             finish(stack)
             eventually(lambda: having(stack, [waiting], "Completed") == 1)
+            told, on_the_way = follower.communicate(timeout=120)
+    assert "does not answer" in on_the_way
+    assert (follower.returncode, json.loads(told)["status"]) == (0, "done"), on_the_way
     assert stack.billed("batch_item") == 1
     stack.paid_once(lost_calls=1)

@@ -16,7 +16,7 @@ from tests.faults.support import book
 from tests.review.active_time import ActiveTime
 from tests.review.browser import Browser, browsing
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 _TOKEN = "a-token-for-these-tests"
 
 

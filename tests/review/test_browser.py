@@ -23,7 +23,7 @@ from tests.servers import ROOT
 from throughline.domain.job import JobStatus, PathChoice
 from throughline.domain.review import Choice, Decision, Origin
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from tests.review.browser import Browser, browsing
 from tests.review.support import waiting_job
 from tests.review.test_browser import served
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 _CHAPTERS = 240
 _WITHIN_MS = 1_000
 _FIRST_LINK = "return document.querySelector('.quote a').getAttribute('href')"

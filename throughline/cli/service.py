@@ -26,9 +26,11 @@ def deploy(as_json: bool) -> int:
     require_server()
     from deployments import schedules  # Prefect takes a second to import
     from deployments.definitions import register
+    from deployments.reaching import reached
 
     chosen = schedules.load()
-    names = asyncio.run(register(chosen))
+    with reached():
+        names = asyncio.run(register(chosen))
     if as_json:
         click.echo(json.dumps({"work_pool": chosen.work_pool, "deployments": list(names)}))
         return 0
