@@ -159,10 +159,24 @@ async def _pause(pool: str, *, paused: bool) -> None:
 
 def _children(workers: Sequence[subprocess.Popen[bytes]]) -> list[int]:
     """The processes that the workers started."""
+    parents = {worker.pid for worker in workers}
+    listed = _from_proc() if Path("/proc/self/stat").exists() else _from_ps()
+    return [child for child, parent, state in listed if parent in parents and not state.startswith("Z")]
+
+
+def _from_proc() -> Generator[tuple[int, int, str]]:
+    """Each process, its parent and its state, without a program that small images lack."""
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            state, parent = file.read_text().rpartition(")")[2].split()[:2]
+            yield int(file.parent.name), int(parent), state
+
+
+def _from_ps() -> Generator[tuple[int, int, str]]:
     listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True)
-    rows = [line.split() for line in listed.stdout.splitlines()]
-    parents = {str(worker.pid) for worker in workers}
-    return [int(child) for child, parent, state in rows if parent in parents and not state.startswith("Z")]
+    for line in listed.stdout.splitlines():
+        child, parent, state = line.split()
+        yield int(child), int(parent), state
 
 
 class _Signals:

@@ -78,3 +78,17 @@ def test_the_report_tells_what_the_week_cost(deployed: Deployed):
     (artifact,) = stack.server.http.post("/artifacts/filter", json=body).raise_for_status().json()
     assert "1 done" in artifact["data"]
     assert f"${float(stack.job()['cost_usd']):.4f}" in artifact["data"]
+
+
+def test_in_a_pool_of_another_type_folder_and_command_are_those_of_its_image(deployed: Deployed):
+    stack = deployed()
+    pool = f"{stack.folder.name}-pods"
+    stack.server.http.post("/work_pools/", json={"name": pool, "type": "kubernetes"}).raise_for_status()
+    stack.settings["THROUGHLINE_WORK_POOL"] = pool
+    stack.throughline("deploy")
+    found = deployments(stack)
+    assert found.keys() == NAMES
+    assert {deployment["work_pool_name"] for deployment in found.values()} == {pool}
+    assert {tuple(deployment["job_variables"]) for deployment in found.values()} == {("env",)}
+    assert {deployment["path"] for deployment in found.values()} <= {None, ".", ""}
+    assert found["document-job"]["entrypoint"] == "flows.document_job.document_job"

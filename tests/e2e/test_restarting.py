@@ -24,7 +24,7 @@ def followed(stack: Stack, source: str) -> Generator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, "-m", "throughline", *asked, "--deployment", "document-job", "--wait"],
         cwd=stack.folder,
-        env=stack.environment,
+        env=stack.environment | {"PREFECT_CLIENT_MAX_RETRIES": "0"},  # else Prefect's client tries again, unheard
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
