@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.children import Machine, Warm
+from tests.chaos.into_docs import keep
 from tests.chaos.results import KILL_MATRIX, RESULTS, SUMMARY, by_death, markdown
 from tests.servers import Simulator, running_simulator
 
@@ -58,9 +59,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """The tables, where the whole chaos ran; `make test` prints only what a failure needs."""
     if "chaos" not in config.option.markexpr:
         return
-    for title, rows in RESULTS.tables.items():
-        terminalreporter.section(title)
-        terminalreporter.write_line(markdown(RESULTS.headers[title], rows))
+    tables = {title: markdown(RESULTS.headers[title], rows) for title, rows in RESULTS.tables.items()}
     if matrix := RESULTS.tables.get(KILL_MATRIX):
-        terminalreporter.section(f"{KILL_MATRIX}, in short")
-        terminalreporter.write_line(markdown(SUMMARY, by_death(matrix)))
+        tables[f"{KILL_MATRIX}, in short"] = markdown(SUMMARY, by_death(matrix))
+    for title, table in tables.items():
+        terminalreporter.section(title)
+        terminalreporter.write_line(table)
+    if tables:
+        keep(tables)

@@ -10,10 +10,8 @@ import random
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -26,8 +24,9 @@ from tests.chaos.books import Books, lacking, read_books, read_jobs, read_status
 from tests.chaos.children import Child, Machine
 from tests.chaos.results import RESULTS
 from tests.chaos.rounds import UNEXPECTED
+from tests.chaos.strikes import strikes
 from tests.chaos.warm import SERVE
-from tests.faults.support import BATCH_ITEM, book, modules, request
+from tests.faults.support import book, modules, request
 from tests.servers import simulated_settings
 from throughline.domain.job import Depth, JobStatus, Kind, PathChoice
 from throughline.domain.report import JobReport
@@ -40,42 +39,6 @@ LONGEST_STANDSTILL_S = 120
 FAULT_EVERY_S = 0.12
 HEADER = ("database", "jobs", "done", "escalated", "taken up again", "kills", "faults", "paid", "twice", "came late",
           "lost results", "shown as lost", "bill $", "ledger $", "seed", "s")  # fmt: skip
-# place, what, arguments, only for batch items
-FAULTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("messages", "status", {"status": 429, "retry_after": 0}),
-    ("messages", "status", {"status": 529}),
-    ("messages", "drop_before_accept", {}),
-    ("messages", "drop_after_accept", {}),
-    ("messages", "cut_stream", {"after_chars": 900}),
-    ("messages", "cut_stream", {"after_chars": 4000}),
-    ("messages", "hang", {"seconds": 0.3}),
-    ("batches.create", "status", {"status": 429, "retry_after": 0}),
-    ("batches.create", "status", {"status": 529}),
-    ("batches.create", "status", {"status": 500}),
-    ("batches.create", "drop_before_accept", {}),
-    ("batches.create", "drop_after_accept", {}),
-    ("batches.create", "hang", {"seconds": 0.3}),
-    ("batches.create", "accept_late", {"seconds": 0.3}),
-    ("batches.retrieve", "not_found", {}),
-    ("batches.retrieve", "status", {"status": 529}),
-    ("batches.retrieve", "drop_after_accept", {}),
-    ("batches.list", "status", {"status": 529}),
-    ("batches.list", "drop_after_accept", {}),
-    ("batches.results", "cut_stream", {}),
-    ("batches.results", "cut_stream", {"clean": True}),
-    ("batches.results", "duplicate_results", {}),
-    ("batches.results", "foreign_custom_id", {}),
-    ("batches.results", "drop_before_accept", {}),
-    ("item", "truncate", {}),
-    ("item", "early_end", {}),
-    ("item", "malformed_json", {}),
-    ("item", "drop_units", {}),
-    ("item", "empty_units", {}),
-    ("batch item", "errored", {}),
-    ("batch item", "expired", {}),
-    ("batch item", "canceled", {}),
-    ("batch item", "slow", {"seconds": 0.5}),
-)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -179,40 +142,21 @@ def _typed(wish: Request) -> list[str]:
 
 def _rage(chaos: Chaos, *, until: float) -> None:
     """Faults and deaths until time is up or every job has ended."""
-    deaths, faults = chaos.chance("deaths"), _faults(chaos)
+    deaths, faults = chaos.chance("deaths"), strikes(chaos.chance("faults"))
     next_fault = 0.0
     look = 0.0
     while (now := time.monotonic()) < until:
         _replace_the_dead(chaos, deaths)
         _kill_the_due(chaos, now)
         if now >= next_fault:
-            next(faults)()
+            next(faults).hit(chaos.machine.simulator)
+            chaos.faults += 1
             next_fault = now + FAULT_EVERY_S
         if now >= look:
             if not chaos.run_queue and not chaos.runners and _all_ended(chaos):
                 return
             look = now + 0.5
         time.sleep(0.01)
-
-
-def _faults(chaos: Chaos) -> Iterator[Callable[[], None]]:
-    chance = chaos.chance("faults")
-    while True:
-        on, what, arguments = chance.choice(FAULTS)
-        times = chance.choice([1, 1, 2])
-        match = BATCH_ITEM if on == "batch item" else None
-
-        def strike(
-            on: str = on.removeprefix("batch "),
-            what: str = what,
-            times: int = times,
-            match: str | None = match,
-            arguments: dict[str, Any] = arguments,
-        ) -> None:
-            chaos.machine.simulator.faults(on, what, times=times, match=match, **arguments)
-            chaos.faults += 1
-
-        yield strike
 
 
 def _replace_the_dead(chaos: Chaos, chance: random.Random) -> None:

@@ -1,8 +1,8 @@
 """One Prefect server for the whole suite; a ledger, a work pool and a folder for each test."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -38,6 +38,21 @@ class Deployed(Protocol):
 @pytest.fixture
 def deployed(prefect_server: PrefectServer, postgres: Postgres) -> Iterator[Deployed]:
     """The service, deployed, with no worker yet; the simulator is told the arguments."""
+    with _deployed(prefect_server, postgres) as set_up:
+        yield set_up
+
+
+@pytest.fixture(params=["postgresql", "sqlite"])
+def deployed_on_each(
+    request: pytest.FixtureRequest, prefect_server: PrefectServer, postgres: Postgres
+) -> Iterator[Deployed]:
+    """The same, once with a ledger in PostgreSQL and once in a file that all processes share."""
+    with _deployed(prefect_server, postgres if request.param == "postgresql" else None) as set_up:
+        yield set_up
+
+
+@contextmanager
+def _deployed(prefect_server: PrefectServer, ledgers: Postgres | None) -> Generator[Deployed]:
     with ExitStack() as stack:
         enter = stack.enter_context
 
@@ -47,7 +62,7 @@ def deployed(prefect_server: PrefectServer, postgres: Postgres) -> Iterator[Depl
                 server=prefect_server,
                 simulator=enter(running_simulator(*simulator)),
                 folder=folder,
-                database_url=enter(postgres.database()),
+                database_url=f"sqlite:///{folder}/ledger.db" if ledgers is None else enter(ledgers.database()),
                 settings=settings,
             )
             engine = connect(made.database_url)  # as `throughline db upgrade` does, without starting a process for it

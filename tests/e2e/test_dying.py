@@ -87,8 +87,8 @@ def settled(stack: Stack) -> bool:
 
 
 @pytest.mark.parametrize("place", [Failpoint.COLLECT_BEFORE_INGEST, Failpoint.COLLECT_BEFORE_RESUME])
-def test_a_collect_that_died_does_not_block_the_next(deployed: Deployed, place: Failpoint):
-    stack = deployed("--batch-seconds", "1")
+def test_a_collect_that_died_does_not_block_the_next(deployed_on_each: Deployed, place: Failpoint):
+    stack = deployed_on_each("--batch-seconds", "1")
     with stack.worker("doomed", THROUGHLINE_FAILPOINT=place) as worker:
         run = stack.start("document-job", job(stack, path="single_pass"))
         stack.reaches(run, "Suspended")

@@ -60,8 +60,8 @@ def test_a_person_who_resumes_too_early_does_no_harm(deployed: Deployed):
 
 
 @pytest.mark.parametrize("path", ["single_pass", "both"])
-def test_a_run_killed_just_before_it_suspends_is_finished_by_the_sweep(deployed: Deployed, path: str):
-    stack = deployed("--batch-seconds", "3")
+def test_a_run_killed_just_before_it_suspends_is_finished_by_the_sweep(deployed_on_each: Deployed, path: str):
+    stack = deployed_on_each("--batch-seconds", "3")
     with stack.worker("doomed", THROUGHLINE_FAILPOINT="before-suspend"):
         run = stack.start("document-job", job(stack, path=path))
         stack.reaches(run, "Crashed")
