@@ -13,6 +13,7 @@ from throughline.domain.job import JobStatus, Role
 from throughline.domain.report import AttemptReport, JobReport
 
 CHAPTERS = 9
+LONGEST_S = 120  # on a machine that is shared with other suites
 ENDED = {JobStatus.DONE, JobStatus.ESCALATED, JobStatus.FAILED, JobStatus.BUDGET}
 
 
@@ -50,7 +51,7 @@ def heal(machine: Machine) -> None:
 
 def rounds(machine: Machine) -> None:
     """The service's rounds until every job has ended."""
-    give_up_at = time.monotonic() + 30
+    give_up_at = time.monotonic() + LONGEST_S
     while any(job.status not in ENDED for job in read_jobs(machine.database_url)):
         assert time.monotonic() < give_up_at, "a job never ended"
         done(machine.run("sweep"))

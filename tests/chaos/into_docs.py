@@ -12,7 +12,7 @@ from tests.servers import ROOT
 
 TABLES = ROOT / ".throughline" / "chaos-tables.md"
 _PLACE = re.compile(r"(<!-- chaos: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
-_PADDING = re.compile(r" +(?= \|)")
+_PADDING = re.compile(r" +(?= \|)|(?<=---)-+")
 
 
 def keep(tables: dict[str, str]) -> None:
