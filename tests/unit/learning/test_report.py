@@ -71,6 +71,11 @@ def test_the_report_tells_groups_and_time_apart_and_counts_jobs_without_a_bound(
     assert report.pinball_loss < report.worst_pinball_loss
 
 
+def test_a_long_history_is_told_in_twenty_stretches_at_most():
+    report = size_report([HELD] * 2_001)
+    assert [row.known for row in report.over_time] == [101] * 19 + [82]
+
+
 def test_one_job_is_named_as_one():
     report = size_report([HELD, replace(HELD, bounded=False)])
     assert report.over_time[0].name == "2026-01-01, 1 job"

@@ -19,7 +19,8 @@ from throughline.domain.learning.bounds import LEVEL
 from throughline.domain.learning.observations import SIZE_CLASS_NAMES, Observation
 from throughline.domain.learning.sizes import SizeForecast
 
-BLOCK = 50  # jobs of one line of "over time"
+BLOCK = 50  # jobs of one line of "over time", at least
+MOST_BLOCKS = 20  # lines of it: a long history has longer stretches
 _CONFIDENCE = 0.95
 
 
@@ -130,7 +131,8 @@ def size_report(trials: Sequence[Trial]) -> SizeReport:
     """The report over forecasts in time order."""
     bounded = [trial for trial in trials if trial.bounded]
     exact = [trial for trial in bounded if not trial.censored]
-    blocks = range(0, len(bounded), BLOCK)
+    block_jobs = max(BLOCK, math.ceil(len(bounded) / MOST_BLOCKS))
+    blocks = range(0, len(bounded), block_jobs)
     return SizeReport(
         overall=coverage("overall", bounded),
         by_kind=_grouped(bounded, lambda trial: trial.kind),
@@ -138,7 +140,7 @@ def size_report(trials: Sequence[Trial]) -> SizeReport:
         over_time=tuple(
             coverage(f"{bounded[i].at:%Y-%m-%d}, {jobs_counted(len(block))}", block)
             for i in blocks
-            for block in (bounded[i : i + BLOCK],)
+            for block in (bounded[i : i + block_jobs],)
         ),
         no_bound_yet=len(trials) - len(bounded),
         pinball_loss=_mean([pinball(trial.actual_tokens, trial.upper_tokens) for trial in exact]),
