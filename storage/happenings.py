@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from storage.engine import Tx
 from storage.tables import batches, jobs
 from throughline.domain.job import BatchId, JobId, JobStatus
 from throughline.domain.ledger import OPEN_BATCH
+
+
+def first_job(tx: Tx) -> JobId | None:
+    """The oldest job, by which a ledger is told from others that share a Prefect server; None while it is empty."""
+    found = tx.execute(select(func.min(jobs.c.id))).scalar_one()
+    return None if found is None else JobId(found)
 
 
 def ended_since(

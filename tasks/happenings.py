@@ -20,6 +20,12 @@ from throughline.domain.happenings import (
 from throughline.domain.job import BatchId, JobId
 
 
+async def ledger() -> str:
+    """What this ledger is called on a Prefect server that others may share; simulated jobs have a name of their own."""
+    first = await read(happenings.first_job)
+    return f"{first or 'empty'}{'-simulated' if runtime.current().simulated else ''}"
+
+
 async def noticed(since: datetime) -> list[Notice]:
     """Everything that happened from then on, the oldest first."""
     return await read(lambda tx: _noticed(tx, since))

@@ -2,15 +2,20 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.events import EventPage
 from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
+from sqlalchemy import update
 
 from flows.collect import collect
 from flows.document_job import document_job
+from storage import schema
+from storage.engine import connect, transaction
+from storage.tables import jobs
 from tests.faults.support import book
 from tests.flows.test_through_prefect import ended, run_of
 from throughline.domain.job import Kind, PathChoice
@@ -43,6 +48,33 @@ async def test_an_end_is_told_once_however_often_it_is_looked_for(tmp_path: Path
     assert event.payload["cost_usd"] == told["cost_usd"]
     assert (await collect())["told"] == 0
     assert len((await events_about(f"throughline.job.{told['job_id']}")).events) == 1
+
+
+async def test_what_one_ledger_tells_does_not_hide_what_happened_before_in_another(
+    tmp_path: Path, deployed: str, monkeypatch: pytest.MonkeyPatch
+):
+    first = await document_job([book(tmp_path, 2)], Kind.SUMMARY, PathChoice.CHUNKED)
+    ended_early(deployed, datetime.now(UTC) - timedelta(hours=2))
+    other = f"sqlite:///{tmp_path}/other.db"
+    engine = connect(other)
+    schema.upgrade(engine)
+    engine.dispose()
+    monkeypatch.setenv("THROUGHLINE_DATABASE_URL", other)
+    second = await document_job([book(tmp_path, 2)], Kind.SUMMARY, PathChoice.CHUNKED)
+    assert (await collect())["told"] == 1
+    assert (await events_about(f"throughline.job.{second['job_id']}")).events
+    monkeypatch.setenv("THROUGHLINE_DATABASE_URL", deployed)
+    assert (await collect())["told"] == 1
+    assert (await events_about(f"throughline.job.{first['job_id']}")).events
+    assert (await collect())["told"] == 0
+
+
+def ended_early(ledger: str, moment: datetime) -> None:
+    """As if the jobs of that ledger had ended then, and nobody had looked since."""
+    engine = connect(ledger)
+    with transaction(engine) as tx:
+        tx.execute(update(jobs).values(finished_at=moment))
+    engine.dispose()
 
 
 async def test_an_event_holds_no_text_of_the_document_and_no_instructions(tmp_path: Path):
