@@ -19,6 +19,7 @@ _FINDINGS = {
     "figures": 0.17,
     "contradictions": 0.06,
     "coverage": 0.04,
+    "citations": 0.04,
     "endings": 0.04,
 }
 

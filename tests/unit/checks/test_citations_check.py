@@ -10,6 +10,7 @@ from throughline.domain.checks.material import Material, quote_parts
 from throughline.domain.checks.table import CHECKS
 from throughline.domain.citations import check_citations
 from throughline.domain.output import Citation, Claim, Relation, ResearchUnit, SynthesisUnit
+from throughline.domain.source import Format, Source
 
 TEXT = (
     "The survey asked 1,482 people in four cities. Most of them were not married. In it Ada Lovelace led them. "
@@ -28,6 +29,38 @@ def test_verified_quotes_pass():
     assert result.passed
     assert result.measures["verified"] == 1
     assert result.measures["verified_share_by_decile"] == (1.0, *[None] * 9)
+
+
+WORDS = "married in the spring of that year"
+
+
+def told_of(before: str, name: str = "a.txt", form: Format = Format.TEXT) -> list[str]:
+    """What is said of the words where they stand behind those."""
+    text = Source(name=name, format=form, text=f"{before}{WORDS}.")
+    result = check("citations", output(unit("Body.", 1, quote(WORDS, name))), text)
+    assert (result.passed, result.measures["verified"]) == (True, 1)
+    return [f"{finding.severity}: {finding.what}" for finding in result.findings]
+
+
+@pytest.mark.parametrize(
+    ("before", "left_out"),
+    [
+        pytest.param("They were not ", "not", id="not"),
+        pytest.param("They couldn’t\n  ", "couldn’t", id="contracted, over a line's end"),
+        pytest.param("**Never** ", "Never", id="in stars"),
+    ],
+)
+def test_a_quote_that_begins_right_behind_a_negation_is_verified_with_a_warning(before: str, left_out: str):
+    assert told_of(before) == [f'warning: Leaves out the "{left_out}" that a.txt has right before these words.']
+
+
+@pytest.mark.parametrize("before", ["", "They did not. ", "The knot ", 'They never said "'])
+def test_words_behind_anything_else_are_verified_without_a_warning(before: str):
+    assert told_of(before) == []
+
+
+def test_in_code_a_negation_is_an_operator():
+    assert told_of("if not ", "a.py", Format.CODE) == []
 
 
 @pytest.mark.parametrize(

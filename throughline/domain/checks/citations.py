@@ -2,20 +2,25 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from throughline.domain.checks.difference import Change, difference
+from throughline.domain.checks.difference import Change, difference, is_negation
 from throughline.domain.checks.material import DECILES, Material, Quote
-from throughline.domain.checks.result import Finding, Result, conclude, error
-from throughline.domain.citations import CitationStatus, check_citations
+from throughline.domain.checks.result import Finding, Result, conclude, error, warning
+from throughline.domain.citations import CheckedCitation, CitationStatus, check_citations
 from throughline.domain.output import Citation
-from throughline.domain.source import Span
+from throughline.domain.source import Format, Span
 
 _SHOWN_CHARACTERS = 80
+_LOOKED_BACK = 40
+_LAST_WORD = re.compile(r"([\w'’]+)[\s\"“‘(*_`]+$")
 
 
 def check(material: Material) -> Result:
-    """An altered quote is an error with its differences, a missing one with the place where it was found."""
+    """An altered quote is an error with its differences, a missing one with the place where it was found.
+
+    A verified one that begins right behind a negation is a warning: its words stand there, and are denied.
+    """
     wrong = [quote for quote in material.quotes if not quote.verified]
     joined = _joined(wrong, material)
     counts = Counter(quote.checked.status.value for quote in material.quotes)
@@ -23,7 +28,8 @@ def check(material: Material) -> Result:
         **{status.value: counts[status.value] for status in CitationStatus},
         "verified_share_by_decile": verified_by_decile(material),
     }
-    return conclude("citations", (_finding(quote, joined.get(quote, 0), material) for quote in wrong), measures)
+    findings = [_finding(quote, joined.get(quote, 0), material) for quote in wrong]
+    return conclude("citations", [*findings, *_denied(material)], measures)
 
 
 def verified_by_decile(material: Material) -> tuple[float | None, ...]:
@@ -37,13 +43,31 @@ def verified_by_decile(material: Material) -> tuple[float | None, ...]:
 
 def _finding(quote: Quote, joined: int, material: Material) -> Finding:
     checked = quote.checked
-    if checked.start is None or checked.end is None:
+    if checked.start is None:
         return error(quote.where, _missing(quote, joined, material), part=quote.part)
-    span = Span(source=checked.source, start=checked.start, end=checked.end)
-    stretch = material.corpus.by_name[checked.source].text[checked.start : checked.end]
+    span = _span(checked)
+    stretch = material.corpus.by_name[checked.source].text[span.start : span.end]
     diff = difference(stretch, checked.quote)
     what = f"Joins {joined} passages that stand apart in {checked.source}." if joined else _altered(diff, quote)
     return error(quote.where, what, part=quote.part, span=span, diff=diff)
+
+
+def _denied(material: Material) -> Iterator[Finding]:
+    for quote in material.quotes:
+        checked = quote.checked
+        source = material.corpus.by_name.get(checked.source)
+        if source is None or source.format is Format.CODE or not quote.verified or checked.start is None:
+            continue  # in code `not` and `except` are no words of a sentence
+        last = _LAST_WORD.search(source.text[max(0, checked.start - _LOOKED_BACK) : checked.start])
+        if last and is_negation(last[1]):
+            what = f'Leaves out the "{last[1]}" that {checked.source} has right before these words.'
+            yield warning(quote.where, what, part=quote.part, span=_span(checked, before=len(last[0])))
+
+
+def _span(checked: CheckedCitation, *, before: int = 0) -> Span:
+    assert checked.start is not None, "only a quote that was found has a place"
+    assert checked.end is not None, "as above"
+    return Span(source=checked.source, start=checked.start - before, end=checked.end)
 
 
 def _altered(diff: Sequence[Change], quote: Quote) -> str:
