@@ -9,8 +9,9 @@ from tests.clean_jobs import OUTPUTS, familiar, flagged
 from tests.faults.support import Service
 from throughline.domain.checks.table import CHECKS
 
-# The stand-in says a sentence twice within a unit, plans outlines whose sources it does not keep to, quotes code in half
-# a sentence of its own, and begins quotes anywhere, also right behind a "not". The checks are right to point there.
+# The stand-in says a sentence twice within a unit, plans outlines whose sources it does not keep to, quotes code in
+# half a sentence of its own, and begins quotes anywhere, also right behind a "not". The checks are right to
+# point there.
 _ITS_OWN_WAYS = frozenset({"repetition", "evidence", "near_copies", "citations"})
 
 
