@@ -111,7 +111,8 @@ async def calibrated(*, simulated: bool, limit: int) -> Calibration | None:
     planned = await read(lambda tx: calibration.recent_plans(tx, simulated=simulated, limit=limit))
     ended = await read(lambda tx: calibration.concluded(tx, simulated=simulated, limit=limit))
     told = [await read(partial(_concluded, job_id=job_id)) for job_id in ended]
-    return calibration_of(observations, planned, told, simulated=simulated)
+    # Fitting takes up to seconds, in which pages are answered and leases renewed.
+    return await asyncio.to_thread(calibration_of, observations, planned, told, simulated=simulated)
 
 
 def _concluded(tx: Tx, job_id: JobId) -> Concluded:

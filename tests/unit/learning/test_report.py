@@ -66,7 +66,7 @@ def test_the_report_tells_groups_and_time_apart_and_counts_jobs_without_a_bound(
     assert {row.name: row.known for row in report.by_kind} == {"summary": 45, "synthesis": 30}
     assert {row.name: row.known for row in report.by_size_class} == {"4K to 16K": 45, "64K and more": 30}
     assert [row.name for row in report.by_size_class] == ["4K to 16K", "64K and more"]
-    assert [row.name for row in report.over_time] == ["2026-01-01, 50 jobs", "2026-01-10, 26 jobs"]
+    assert [row.name for row in report.over_time] == ["2026-01-01 00:00, 50 jobs", "2026-01-10 00:00, 26 jobs"]
     assert (report.width, report.worst_width) == (1.5, 2.0)
     assert report.pinball_loss < report.worst_pinball_loss
 
@@ -78,7 +78,7 @@ def test_a_long_history_is_told_in_twenty_stretches_at_most():
 
 def test_one_job_is_named_as_one():
     report = size_report([HELD, replace(HELD, bounded=False)])
-    assert report.over_time[0].name == "2026-01-01, 1 job"
+    assert report.over_time[0].name == "2026-01-01 00:00, 1 job"
     assert "no bound yet: 1 job" in size_lines(report)
 
 

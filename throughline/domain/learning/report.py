@@ -138,7 +138,7 @@ def size_report(trials: Sequence[Trial]) -> SizeReport:
         by_kind=_grouped(bounded, lambda trial: trial.kind),
         by_size_class=_by_size_class(bounded),
         over_time=tuple(
-            coverage(f"{bounded[i].at:%Y-%m-%d}, {jobs_counted(len(block))}", block)
+            coverage(f"{bounded[i].at:%Y-%m-%d %H:%M}, {jobs_counted(len(block))}", block)
             for i in blocks
             for block in (bounded[i : i + block_jobs],)
         ),
