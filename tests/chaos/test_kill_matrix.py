@@ -14,7 +14,7 @@ from tests.chaos.lives import OPTIONS, RUN, SERVICE, AtPlace, prove
 from tests.faults.support import BATCH_ITEM, book
 from throughline.failpoints import Failpoint
 
-# These two lie between the ledger and Prefect's server: tests/e2e proves them with a real one, on PostgreSQL.
+# These two lie between the ledger and Prefect's server: tests/e2e proves them with a real one, on both databases.
 UNDER_PREFECT = {Failpoint.BEFORE_SUSPEND, Failpoint.COLLECT_BEFORE_RESUME}
 BY_CHAIN = {place for place in Failpoint if place.startswith(("link", "chain", "attempt"))}
 BY_SERVICE = {place for place in Failpoint if place.startswith(("sweep", "collect"))} | {Failpoint.PUT_ASIDE}
