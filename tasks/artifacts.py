@@ -80,6 +80,15 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", " ".join(text.split()))
 
 
+def inert(markdown: str) -> str:
+    """Markdown of others, of which a browser loads nothing by itself: what is read must not be told to a stranger.
+
+    An unseen character parts what would make an image or a tag; the text stays as it is to a reader. Links stay: a
+    person has to follow them.
+    """
+    return re.sub(r"<(?=[A-Za-z/!?])|!(?=\[)", "\\g<0>\u200b", markdown)
+
+
 @asynccontextmanager
 async def progress_shown(job_id: JobId, plan: Plan) -> AsyncGenerator[None]:
     """Keep a progress artifact of this run true while the block runs: the share of units written."""
@@ -178,9 +187,9 @@ def _written(job_id: JobId, attempt_id: AttemptId) -> str:
 def _beginning(text: str) -> str:
     """The first part of the output, up to the end of a paragraph."""
     if len(text) <= _MAX_CHARACTERS:
-        return f"---\n\n{text}" if text else ""
+        return f"---\n\n{inert(text)}" if text else ""
     first = text[:_MAX_CHARACTERS].rpartition("\n\n")[0] or text[:_MAX_CHARACTERS]
-    return f"---\n\n{first}\n\n*This is the beginning: {len(first):,} of {len(text):,} characters.*"
+    return f"---\n\n{inert(first)}\n\n*This is the beginning: {len(first):,} of {len(text):,} characters.*"
 
 
 def _costs(report: JobReport) -> str:

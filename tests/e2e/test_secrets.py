@@ -20,6 +20,7 @@ MARK = "s3cr3tmark"
 
 def test_a_key_is_in_no_database_log_artifact_or_parameter(deployed: Deployed):
     stack = deployed("--batch-seconds", "0", ANTHROPIC_API_KEY=f"sim-{MARK}", THROUGHLINE_REVIEW_TOKEN=f"token-{MARK}")
+    stack.database_url = stack.database_url.replace("//postgres@", f"//postgres:{MARK}@")
     source = book(stack.folder, 2)
     with stack.worker():
         stack.throughline(

