@@ -119,7 +119,7 @@ def test_everything_starts_is_healthy_and_does_a_job(profiles: list[str], tmp_pa
                 cwd=tmp_path,
                 capture_output=True,
                 text=True,
-                timeout=300,
+                timeout=600,
                 check=False,
             )
             assert done.returncode == 0, done.stderr
@@ -158,7 +158,7 @@ def report_is_written(local: Local) -> None:
         cwd=local.folder,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
