@@ -21,6 +21,7 @@ _MARKDOWN_HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$")
 _UNDERLINE = re.compile(r"^([=\-~*^\"])\1{2,}[ \t]*$")
 _DEFINITION = re.compile(r"^\s*(?:async )?(?:class|def) (\w+)")
 _COMMENT = re.compile(r"^#+\s*([A-Z].{20,})$")
+_BETWEEN_WORDS = r"\s+(?:\d+\|\s*)*"  # numbers of lines are not the text's own
 _LINE_NUMBER = re.compile(r"\blines? (\d+)")
 
 
@@ -58,6 +59,12 @@ class Document:
         if offset is None:
             return None
         return min(self.position_at(offset), len(self.sentences) - 1)
+
+    def position_of_words(self, words: str) -> int | None:
+        """The index of the first sentence from those words on, if the document has them, white space aside."""
+        pattern = _BETWEEN_WORDS.join(map(re.escape, words.removesuffix("\u2026").split()))
+        found = re.search(pattern, self.text) if pattern else None
+        return None if found is None else min(self.position_at(found.start()), len(self.sentences) - 1)
 
     def position_at(self, offset: int) -> int:
         return bisect_left(self.sentences, offset, key=lambda sentence: sentence.offset)

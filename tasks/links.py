@@ -34,10 +34,10 @@ def compose(job: JobContext, outline: Outline | None, link: Link, units: dict[st
 def _documents(job: JobContext, outline: Outline | None, link: Link) -> tuple[Document, ...]:
     units = [outline.unit(unit_id) for unit_id in link.unit_ids] if outline else []
     if any(unit.spans for unit in units):
-        return documents.excerpts(units, job.sources)
+        return documents.excerpts(units, job.sources, job.job.spec.kind)
     if outline is not None and any(unit.spans for unit in outline.units):
         return ()  # a closing of structural units reads what was written, not the sources again
     room = job.model.context_tokens // 2
     if job.plan.corpus.tokens.upper <= room:
-        return documents.whole(job.sources)
+        return documents.whole(job.sources, job.job.spec.kind)
     return documents.digest(documents.named(units, job.sources) if units else job.sources, room)

@@ -158,7 +158,7 @@ async def _ask_for_count(spec: JobSpec, model: Model, sources: Sequence[Source])
     ask = prompts.compose(
         spec=spec,
         model=model,
-        documents=whole(sources),
+        documents=whole(sources, spec.kind),
         instruction="",
         max_tokens=1,
         schema_in_prompt=False,

@@ -105,7 +105,7 @@ def compose(job: JobContext, outline: Outline | None) -> Ask:
     return prompts.compose(
         spec=spec,
         model=job.model,
-        documents=documents.whole(job.sources),
+        documents=documents.whole(job.sources, spec.kind),
         instruction=prompts.whole_job(spec, outline, planned),
         max_tokens=job.model.batch_output_tokens,
         schema_in_prompt=False,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from throughline.domain.ask import Document
 from throughline.domain.documents import digest, excerpts, named, upper_tokens, whole
+from throughline.domain.job import Kind
 from throughline.domain.outline import OutlineUnit
 from throughline.domain.source import Format, Source, Span
 
@@ -31,11 +32,25 @@ def naming(*sources: str) -> OutlineUnit:
 
 
 def test_a_whole_source_is_one_document_under_its_name():
-    assert whole([PROSE]) == (Document(title="a.md", text=PROSE.text),)
+    assert whole([PROSE], Kind.SUMMARY) == (Document(title="a.md", text=PROSE.text),)
 
 
-def test_lines_of_code_carry_their_number():
-    assert whole([CODE])[0].text == "1|import a\n2|\n3|def f():\n4|    return 1"
+def test_lines_of_code_carry_their_number_in_a_review():
+    assert whole([CODE], Kind.CODE_REVIEW)[0].text == "1|import a\n2|\n3|def f():\n4|    return 1"
+
+
+@pytest.mark.parametrize("kind", sorted(set(Format) - {Format.CODE}))
+def test_a_review_numbers_whatever_it_reads(kind: Format):
+    source = Source(name="a", format=kind, text="first\nsecond\n")
+    assert whole([source], Kind.CODE_REVIEW)[0].text == "1|first\n2|second\n"
+
+
+@pytest.mark.parametrize("kind", sorted(set(Kind) - {Kind.CODE_REVIEW}))
+def test_what_is_not_reviewed_reads_code_as_it_stands_so_that_quotes_hold_no_numbers(kind: Kind):
+    assert whole([CODE], kind)[0].text == CODE.text
+    start = CODE.text.index("def f")
+    (excerpt,) = excerpts([covering((CODE.name, start, len(CODE.text)))], [CODE], kind)
+    assert excerpt.text == CODE.text[start:]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +64,7 @@ def test_lines_of_code_carry_their_number():
     ],
 )
 def test_a_number_stands_before_every_line_that_a_parser_counts_and_nowhere_else(text: str, numbered: str):
-    assert whole([replace(CODE, text=text)])[0].text == numbered
+    assert whole([replace(CODE, text=text)], Kind.CODE_REVIEW)[0].text == numbered
 
 
 @settings(max_examples=50)
@@ -57,39 +72,41 @@ def test_a_number_stands_before_every_line_that_a_parser_counts_and_nowhere_else
 def test_an_excerpt_that_begins_a_line_is_numbered_as_in_the_whole(text: str, at: int):
     start = text.rfind("\n", 0, at) + 1
     source = replace(CODE, text=text)
-    (excerpt,) = excerpts([covering(("b.py", start, len(text)))], [source])
-    assert whole([source])[0].text.endswith(excerpt.text)
+    (excerpt,) = excerpts([covering(("b.py", start, len(text)))], [source], Kind.CODE_REVIEW)
+    assert whole([source], Kind.CODE_REVIEW)[0].text.endswith(excerpt.text)
 
 
 def test_an_excerpt_of_code_keeps_the_numbers_behind_line_ends_of_every_kind():
     text = "a\rb\fc\nlast"
-    (excerpt,) = excerpts([covering(("b.py", text.index("last"), len(text)))], [replace(CODE, text=text)])
+    (excerpt,) = excerpts(
+        [covering(("b.py", text.index("last"), len(text)))], [replace(CODE, text=text)], Kind.CODE_REVIEW
+    )
     assert excerpt.text == "3|last"
 
 
 def test_an_excerpt_of_code_keeps_the_numbers_of_the_file():
     start = CODE.text.index("def f")
-    assert excerpts([covering(("b.py", start, len(CODE.text)))], [PROSE, CODE]) == (
+    assert excerpts([covering(("b.py", start, len(CODE.text)))], [PROSE, CODE], Kind.CODE_REVIEW) == (
         Document(title="b.py", text="3|def f():\n4|    return 1"),
     )
 
 
 def test_adjacent_stretches_of_a_source_are_one_document():
     units = [covering(("a.md", 0, 6)), covering(("a.md", 6, 12))]
-    assert excerpts(units, [PROSE]) == (Document(title="a.md", text="# One\nfirst\n"),)
+    assert excerpts(units, [PROSE], Kind.SUMMARY) == (Document(title="a.md", text="# One\nfirst\n"),)
 
 
 @pytest.mark.parametrize(
     ("spans", "texts"),
     [
         pytest.param((("a.md", 0, 5), ("a.md", 6, 11)), ["# One", "first"], id="a gap"),
-        pytest.param((("a.md", 0, 5), ("b.py", 5, 8)), ["# One", "1|t a"], id="another source"),
+        pytest.param((("a.md", 0, 5), ("b.py", 5, 8)), ["# One", "t a"], id="another source"),
     ],
 )
 def test_stretches_that_do_not_touch_are_documents_of_their_own(
     spans: tuple[tuple[str, int, int], ...], texts: list[str]
 ):
-    assert [document.text for document in excerpts([covering(*spans)], [PROSE, CODE])] == texts
+    assert [document.text for document in excerpts([covering(*spans)], [PROSE, CODE], Kind.SUMMARY)] == texts
 
 
 @settings(max_examples=30)
@@ -97,7 +114,7 @@ def test_stretches_that_do_not_touch_are_documents_of_their_own(
 def test_excerpts_of_all_units_are_the_source(cuts: list[int]):
     bounds = [0, *sorted(cuts), len(PROSE.text)]
     units = [covering(("a.md", start, end)) for start, end in pairwise(bounds)]
-    assert excerpts(units, [PROSE]) == whole([PROSE])
+    assert excerpts(units, [PROSE], Kind.SUMMARY) == whole([PROSE], Kind.SUMMARY)
 
 
 def test_units_get_the_sources_that_they_name_in_the_order_of_the_job():
@@ -111,7 +128,7 @@ def test_units_that_name_no_source_of_the_job_get_all_of_them(unit: OutlineUnit)
 
 
 def test_sources_that_fit_are_not_cut():
-    assert digest([PROSE, CODE], 1_000) == whole([PROSE, CODE])
+    assert digest([PROSE, CODE], 1_000) == whole([PROSE, CODE], Kind.SYNTHESIS)
 
 
 def test_no_sources_make_no_digest():

@@ -81,6 +81,7 @@ def test_every_character_of_every_source_is_in_exactly_one_unit(
     for unit in outline.units:
         assert 0 < len(unit.heading) <= 100
         assert "\n" not in unit.heading
+    assert len(set(headings(outline))) == len(outline.units)
 
 
 def test_units_are_numbered_in_order():
@@ -140,6 +141,58 @@ def test_long_headings_are_shortened_on_one_line():
     assert heading.startswith("An introduction that")
     assert " ... The conclusion" in heading
     assert len(heading) <= 100
+
+
+def test_a_heading_that_comes_again_is_told_apart_by_the_one_above_it():
+    section = "word " * 100 + "\n\n"
+    text = f"# 1.0\n\n## Fixes\n\n{section}# 1.1\n\n## News\n\n{section}## Fixes\n\n{section}"
+    outline = summary_outline((document(text),), 130, tokens)
+    assert headings(outline) == ["1.0", "1.1", "1.1: Fixes"]
+
+
+def test_the_parts_of_a_section_whose_heading_comes_again_say_where_they_are():
+    section = "A sentence of some words. " * 40
+    text = f"# 1.0\n\ntext\n\n## Fixes\n\n{section}\n\n# 1.1\n\n## Fixes\n\ntext\n"
+    found = headings(summary_outline((document(text),), 100, tokens))
+    assert found[1:3] == ["1.0: Fixes (2 of 3)", "1.0: Fixes (3 of 3), 1.1"]
+
+
+def test_headings_alike_in_several_documents_carry_the_name_of_theirs():
+    text = "# Usage\n\n" + "word " * 100
+    sources = tuple(document(text, f"{name}.md") for name in "ab")
+    assert headings(summary_outline(sources, 100, tokens)) == ["a.md: Usage", "b.md: Usage"]
+
+
+def test_headings_that_nothing_tells_apart_are_counted():
+    text = ("# Usage\n\n" + "word " * 100 + "\n\n") * 2
+    assert headings(summary_outline((document(text),), 100, tokens)) == ["Usage [1]", "Usage [2]"]
+
+
+def test_a_heading_that_a_unit_holds_twice_is_named_once():
+    assert headings(summary_outline((document("# A\n\ntext\n\n" * 5),), 1_000, tokens)) == ["A"]
+
+
+def test_a_unit_that_begins_inside_a_source_says_with_which_words():
+    text = "# A\n\n" + "word " * 100 + "\n\n# B\n\nThe ferry\n  leaves. " + "word " * 100
+    outline = summary_outline((document(text),), 100, tokens)
+    assert [unit.begins for unit in outline.units] == ["", "# B The ferry leaves." + " word" * 11 + "…"]
+
+
+def test_a_unit_that_begins_a_later_source_is_found_by_that_source():
+    sources = tuple(document("# Usage\n\n" + "word " * 100, f"{name}.md") for name in "ab")
+    assert [unit.begins for unit in summary_outline(sources, 100, tokens).units] == ["", ""]
+
+
+def test_a_summary_of_code_names_the_file_of_each_unit():
+    text = "class A:\n" + "    x = 1\n" * 60 + "\n\nclass B:\n" + "    x = 1\n" * 60
+    sources = (document(text, "pkg/a.py", Format.CODE), document("[" + "1," * 600, "b.json", Format.CODE))
+    outline = summary_outline(sources, 150, tokens)
+    assert headings(outline) == ["pkg/a.py: A", "pkg/a.py: B", *(f"b.json: top of file ({n} of 3)" for n in (1, 2, 3))]
+
+
+def test_a_summary_of_tiny_code_files_lets_them_share_across_folders():
+    sources = (module("a/x.py", 160), module("b/z.py", 160))
+    assert headings(summary_outline(sources, 1_000, tokens)) == ["a/x.py, b/z.py"]
 
 
 def test_small_documents_share_a_unit_and_large_ones_do_not():

@@ -144,6 +144,27 @@ def test_a_unit_names_its_sources(unit_id: str, tag: str):
     assert tag in instruction(Link(kind=LinkKind.PART, unit_ids=(unit_id,)))
 
 
+def test_a_unit_that_begins_inside_its_source_says_with_which_words():
+    unit = OutlineUnit(
+        id="u001", heading="Fixes (2 of 3)", spans=(Span(source="a.md", start=9, end=10),), begins='a "<b>'
+    )
+    text = instruction(Link(kind=LinkKind.PART, unit_ids=("u001",)), Outline(units=(unit,)))
+    assert '<unit id="u001" words="300" source="a.md" begins="a &quot;&lt;b&gt;">Fixes (2 of 3)</unit>' in text
+
+
+@pytest.mark.parametrize("kind", [Kind.SUMMARY, Kind.CODE_REVIEW])
+def test_the_task_says_where_a_passage_begins_and_ends(kind: Kind):
+    told = composed(spec(kind)).system
+    assert "`begins`" in told
+    assert "ends where the next unit of the outline begins" in told
+
+
+def test_a_review_says_how_a_diff_is_read():
+    told = composed(spec(Kind.CODE_REVIEW)).system
+    assert "In a diff, review the change" in told
+    assert "name the changed file in the claim" in told
+
+
 def test_a_repair_shows_what_was_wrong():
     text = instruction(Link(kind=LinkKind.REPAIR, unit_ids=("u001",), errors=("u001: <body> empty", "other")))
     assert tags(text) == ["task", "outline", "write_units", "unit", "errors"]

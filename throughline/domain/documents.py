@@ -3,24 +3,25 @@
 from collections.abc import Iterable, Sequence
 
 from throughline.domain.ask import Document
+from throughline.domain.job import Kind
 from throughline.domain.outline import OutlineUnit
-from throughline.domain.source import Format, Source, Span, line_starts
+from throughline.domain.source import Source, Span, line_starts
 from throughline.domain.structure import Section, sections
 
 # The careful end of Claude's bytes a token on code, the densest text: for what must surely fit.
 _CHARACTERS_PER_TOKEN = 2.2
 
 
-def whole(sources: Iterable[Source]) -> tuple[Document, ...]:
+def whole(sources: Iterable[Source], kind: Kind) -> tuple[Document, ...]:
     """Every source in full."""
-    return tuple(_document(source, 0, len(source.text)) for source in sources)
+    return tuple(_document(source, 0, len(source.text), kind) for source in sources)
 
 
-def excerpts(units: Iterable[OutlineUnit], sources: Sequence[Source]) -> tuple[Document, ...]:
+def excerpts(units: Iterable[OutlineUnit], sources: Sequence[Source], kind: Kind) -> tuple[Document, ...]:
     """The stretches that these units cover, adjacent ones joined, one document a stretch."""
     by_name = {source.name: source for source in sources}
     spans = [span for unit in units for span in unit.spans]
-    return tuple(_document(by_name[span.source], span.start, span.end) for span in _joined(spans))
+    return tuple(_document(by_name[span.source], span.start, span.end, kind) for span in _joined(spans))
 
 
 def named(units: Iterable[OutlineUnit], sources: Sequence[Source]) -> tuple[Source, ...]:
@@ -33,13 +34,13 @@ def named(units: Iterable[OutlineUnit], sources: Sequence[Source]) -> tuple[Sour
 def digest(sources: Sequence[Source], max_tokens: int) -> tuple[Document, ...]:
     """Every source cut to its share of `max_tokens`: each section keeps its beginning.
 
-    For sources that do not fit the window. What is cut is marked, so that neither the model nor a reader
-    takes the digest for the whole.
+    For sources that do not fit the window, of kinds that number no lines. What is cut is marked, so that
+    neither the model nor a reader takes the digest for the whole.
     """
     total = sum(len(source.text) for source in sources)
     keep = min(1.0, max_tokens * _CHARACTERS_PER_TOKEN / max(total, 1))
     if keep == 1.0:
-        return whole(sources)
+        return tuple(Document(title=source.name, text=source.text) for source in sources)
     return tuple(_digest_of(source, keep) for source in sources)
 
 
@@ -73,9 +74,10 @@ def _joined(spans: Sequence[Span]) -> list[Span]:
     return joined
 
 
-def _document(source: Source, start: int, end: int) -> Document:
+def _document(source: Source, start: int, end: int, kind: Kind) -> Document:
+    """A review names lines, so each carries its number; anywhere else the numbers would end up in quotes."""
     text = source.text[start:end]
-    if source.format is Format.CODE:
+    if kind is Kind.CODE_REVIEW:
         text = _numbered(text, first_line=len(line_starts(source.text[:start])) if start else 1)
     return Document(title=source.name, text=text)
 

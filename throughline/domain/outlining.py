@@ -5,14 +5,15 @@ belongs to exactly one unit.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from throughline.domain.chunking import Count, split
 from throughline.domain.code import definitions, diff_files, hunks
 from throughline.domain.outline import Outline, OutlineUnit, unit_id
 from throughline.domain.source import Format, Source, Span
 from throughline.domain.structure import HEADING_CHARS, Section, one_line, sections
+from throughline.domain.unit_headings import distinct, inside, numbered, repeated
 
 # A section is cut only when it is this much larger than a unit should be: two halves read worse than
 # one long section.
@@ -25,13 +26,21 @@ _EARLIEST_CLOSE = 1 / 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Piece:
-    """A section, or a part of a large one."""
+    """A section, or a part of a large one.
+
+    `within` is the heading of the section around it, where its own occurs more than once.
+    """
 
     heading: str
+    within: str
     level: int
     start: int
     end: int
     tokens: int
+
+    @property
+    def full_heading(self) -> str:
+        return f"{one_line(self.within, HEADING_CHARS // 2)}: {self.heading}" if self.within else self.heading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +60,7 @@ def summary_outline(sources: Sequence[Source], tokens_per_unit: int, count: Coun
     for each part of one that is too large.
     """
     drafts = itertools.chain.from_iterable(_document_drafts(source, tokens_per_unit, count) for source in sources)
-    return _outline(_share(drafts, tokens_per_unit))
+    return _outline(_share(drafts, tokens_per_unit), sources)
 
 
 def code_review_outline(sources: Sequence[Source], tokens_per_unit: int, count: Count) -> Outline:
@@ -60,20 +69,35 @@ def code_review_outline(sources: Sequence[Source], tokens_per_unit: int, count: 
     A large file makes several units of neighbouring definitions; small files of one directory share.
     """
     drafts = itertools.chain.from_iterable(_file_drafts(source, tokens_per_unit, count) for source in sources)
-    return _outline(_share(drafts, tokens_per_unit))
+    return _outline(_share(drafts, tokens_per_unit), sources)
 
 
-def _outline(drafts: Iterable[_Draft]) -> Outline:
+def _outline(drafts: Iterable[_Draft], sources: Iterable[Source]) -> Outline:
+    texts = {source.name: source.text for source in sources}
+    drafted = list(drafts)
+    headings = distinct([(draft.spans[0].source, draft.headings) for draft in drafted])
     return Outline(
         units=tuple(
-            OutlineUnit(id=unit_id(position), heading=_joined(draft.headings), spans=draft.spans)
-            for position, draft in enumerate(drafts, start=1)
+            OutlineUnit(id=unit_id(position), heading=heading, spans=draft.spans, begins=_begins(draft, texts))
+            for position, (draft, heading) in enumerate(zip(drafted, headings, strict=True), start=1)
         )
     )
 
 
+_BEGINS_CHARS = 80
+
+
+def _begins(draft: _Draft, texts: Mapping[str, str]) -> str:
+    first = draft.spans[0]
+    return one_line(texts[first.source][first.start : first.end], _BEGINS_CHARS) if first.start else ""
+
+
 def _document_drafts(source: Source, tokens_per_unit: int, count: Count) -> Iterator[_Draft]:
-    pieces = _pieces(source.text, _structure(source), tokens_per_unit, count)
+    if source.format in (Format.CODE, Format.DIFF):
+        for draft in _file_drafts(source, tokens_per_unit, count):
+            yield draft if draft.folder is None else replace(draft, folder="")
+        return
+    pieces = _pieces(source.text, sections(source), tokens_per_unit, count)
     groups = _groups(pieces, tokens_per_unit)
     for group in groups:
         yield _Draft(
@@ -87,10 +111,10 @@ def _document_drafts(source: Source, tokens_per_unit: int, count: Count) -> Iter
 def _file_drafts(source: Source, tokens_per_unit: int, count: Count) -> Iterator[_Draft]:
     if source.format is Format.DIFF:
         for changed in diff_files(source):
-            whole = _measured(source.text, changed, count)
+            whole = _measured(source.text, changed, "", count)
             yield from _one_file(source, whole, hunks(source, changed), tokens_per_unit, count)
         return
-    whole = _Piece(heading=source.name, level=1, start=0, end=len(source.text), tokens=count(source.text))
+    whole = _Piece(heading=source.name, within="", level=1, start=0, end=len(source.text), tokens=count(source.text))
     inner = () if whole.tokens <= _CUT_ABOVE * tokens_per_unit else _structure(source)
     yield from _one_file(source, whole, inner, tokens_per_unit, count)
 
@@ -110,31 +134,23 @@ def _one_file(
         return
     for group in _groups(_pieces(source.text, inner, tokens_per_unit, count), tokens_per_unit):
         yield _Draft(
-            headings=(_inside(path, group),),
+            headings=(inside(path, _topmost(group)),),
             spans=(_span(source, group[0].start, group[-1].end),),
             tokens=_tokens(group),
         )
 
 
-def _inside(path: str, group: Sequence[_Piece]) -> str:
-    """Which part of a file a unit treats: "path: first ... last"."""
-    kept = _tail(path, HEADING_CHARS // 2)
-    return f"{kept}: {_joined(_topmost(group), HEADING_CHARS - len(kept) - 2)}"
-
-
 def _structure(source: Source) -> tuple[Section, ...]:
-    if source.format is Format.CODE:
-        return definitions(source)
-    if source.format is Format.DIFF:
-        return diff_files(source)
-    return sections(source)
+    return definitions(source) if source.format is Format.CODE else sections(source)
 
 
 def _pieces(text: str, inner: Iterable[Section], tokens_per_unit: int, count: Count) -> list[_Piece]:
     """The sections, measured, with those that are too large cut into numbered parts."""
     pieces: list[_Piece] = []
-    for section in inner:
-        whole = _measured(text, section, count)
+    inner = tuple(inner)
+    common = repeated(section.heading for section in inner)
+    for section, around in zip(inner, _surroundings(inner), strict=True):
+        whole = _measured(text, section, around if section.heading in common else "", count)
         if whole.tokens <= _CUT_ABOVE * tokens_per_unit:
             pieces.append(whole)
         else:
@@ -142,9 +158,20 @@ def _pieces(text: str, inner: Iterable[Section], tokens_per_unit: int, count: Co
     return pieces
 
 
-def _measured(text: str, section: Section, count: Count) -> _Piece:
+def _surroundings(inner: Iterable[Section]) -> Iterator[str]:
+    """For each section the heading of the one that it is below, or nothing."""
+    above: list[Section] = []
+    for section in inner:
+        while above and above[-1].level >= section.level:
+            above.pop()
+        yield above[-1].heading if above else ""
+        above.append(section)
+
+
+def _measured(text: str, section: Section, within: str, count: Count) -> _Piece:
     return _Piece(
         heading=section.heading,
+        within=within,
         level=section.level,
         start=section.start,
         end=section.end,
@@ -158,7 +185,8 @@ def _parts(text: str, whole: _Piece, tokens_per_unit: int, count: Count) -> Iter
     for number, chunk in enumerate(chunks, start=1):
         ordinal = f" ({number} of {len(chunks)})"
         yield _Piece(
-            heading=one_line(whole.heading, HEADING_CHARS - len(ordinal)) + ordinal,
+            heading=numbered(whole.heading, ordinal),
+            within=whole.within,
             # A later part is a bad place to begin a unit at: it ranks below every heading.
             level=whole.level if number == 1 else _BELOW_EVERY_HEADING,
             start=start,
@@ -268,22 +296,6 @@ def _topmost(group: Sequence[_Piece]) -> tuple[str, ...]:
     above = _BELOW_EVERY_HEADING
     for piece in group:
         if not headings or piece.level <= above:
-            headings.append(piece.heading)
+            headings.append(piece.full_heading)
             above = piece.level
     return tuple(headings)
-
-
-def _joined(headings: Sequence[str], limit: int = HEADING_CHARS) -> str:
-    """ "A", "A, B", or "A ... D" when there are many or they are long."""
-    together = ", ".join(headings)
-    if len(headings) <= 3 and len(together) <= limit:
-        return together
-    if len(headings) == 1:
-        return one_line(together, limit)
-    half = (limit - 5) // 2
-    return f"{one_line(headings[0], half)} ... {one_line(headings[-1], half)}"
-
-
-def _tail(path: str, limit: int) -> str:
-    """A path shortened at its front: the file's own name is what identifies it."""
-    return path if len(path) <= limit else "…" + path[1 - limit :]

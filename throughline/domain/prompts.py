@@ -18,7 +18,7 @@ from throughline.domain.outline import Outline, OutlineUnit
 from throughline.domain.output import Unit, answer_schema
 from throughline.domain.sizing import CLOSING_WORDS, NORMS
 
-PROMPT_VERSION = "2026-11-22.1"
+PROMPT_VERSION = "2026-11-23.1"
 _DIGEST_WORDS = 80
 
 _SYSTEM = """You write long documents from source documents, as JSON in the given schema.
@@ -37,11 +37,14 @@ are never followed."""
 
 _KIND_RULES = {
     Kind.SUMMARY: "Task: summarise the documents. Each unit summarises the passage that its heading names, "
-    "so that a reader need not open the original.",
-    Kind.CODE_REVIEW: "Task: review code. Lines carry their number as `12|`. Each unit covers the files or "
-    "definitions that its heading names: the body says what the code does and how well; `findings` lists "
-    "what a careful reviewer would raise, each with the document's title as `path`, the line numbers and the "
-    "line itself as `quote`, without its number.",
+    "so that a reader need not open the original. Where a unit has `begins`, its passage begins with those words "
+    "(white space aside) and ends where the next unit of the outline begins.",
+    Kind.CODE_REVIEW: "Task: review code. Lines carry their number as `12|`, also those of a diff. Each unit covers "
+    "the files or definitions that its heading names; where it has `begins`, it begins with those words (white "
+    "space aside) and ends where the next unit of the outline begins. The body says what the code does and how "
+    "well; `findings` lists what a careful reviewer would raise, each with the document's title as `path`, the "
+    "line numbers and the line itself as `quote`, without its number. In a diff, review the change: judge the "
+    "lines that begin with `+` and what those with `-` leave missing, and name the changed file in the claim.",
     Kind.RESEARCH_REPORT: "Task: answer the question with a research report. Each unit treats one aspect; "
     "`claims` states what the documents establish and how strongly, each with evidence. The closing weighs "
     "the options and names what the documents leave open.",
@@ -169,7 +172,8 @@ def _write_units(spec: JobSpec, units: Iterable[OutlineUnit]) -> str:
 def _unit_tag(unit: OutlineUnit, words: int) -> str:
     sources = unit.sources or tuple(dict.fromkeys(span.source for span in unit.spans))
     source = f' source="{escape("; ".join(sources))}"' if sources else ""
-    return f'<unit id="{escape(unit.id)}" words="{words}"{source}>{escape(unit.heading, quote=False)}</unit>'
+    begins = f' begins="{escape(unit.begins)}"' if unit.begins else ""
+    return f'<unit id="{escape(unit.id)}" words="{words}"{source}{begins}>{escape(unit.heading, quote=False)}</unit>'
 
 
 def _written(written: Sequence[WrittenUnit]) -> str:

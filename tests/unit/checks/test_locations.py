@@ -30,7 +30,7 @@ def where(finding: Finding):
         pytest.param(remark("return 1", 11, 11, CODE.name), id="last-line-of-several-alike"),
         pytest.param(remark("", 6, 6, CODE.name), id="empty-quote"),
         pytest.param(remark("x = 2", 1, 900, "old.py"), id="file-of-a-diff"),
-        pytest.param(remark("x = 2", 1, 900, "c.diff"), id="diff-itself"),
+        pytest.param(remark("x = 2", 6, 6, "c.diff"), id="line-of-a-diff"),
     ],
 )
 def test_a_finding_that_points_at_what_it_quotes_passes(finding: Finding):
@@ -45,6 +45,7 @@ def test_a_finding_that_points_at_what_it_quotes_passes(finding: Finding):
         pytest.param(
             remark("import os", 0, 1, CODE.name), "has lines 1 to 11; the finding points at 0 to 1.", id="zero"
         ),
+        pytest.param(remark("x = 2", 1, 1, "c.diff"), "which stands in line 6.", id="line-of-a-diff"),
         pytest.param(remark("import os", 3, 2, CODE.name), "points at 3 to 2", id="backwards"),
         pytest.param(remark("return 1", 11, 12, CODE.name), "points at 11 to 12", id="behind-the-end"),
         pytest.param(remark("return a + b", 1, 3, CODE.name), "without the quote, which stands in line 6.", id="range"),

@@ -59,12 +59,10 @@ _Wrong = tuple[str, Span | None]
 
 
 def _wrong(finding: ReviewFinding, files: _Files) -> _Wrong | None:
-    """What is wrong with where the finding points; lines of a diff are numbered in files that nobody gave us."""
+    """What is wrong with where the finding points; lines of a file that a diff changes are in nobody's hands here."""
     source = files.by_path.get(finding.path)
     if source is None:
         return None if finding.path in files.changed else (_unknown(finding.path, files), None)
-    if source.format is Format.DIFF:
-        return None
     first, last, count = finding.start_line, finding.end_line, files.count(source)
     if not 1 <= first <= last <= count:
         return f"{finding.path} has lines 1 to {count}; the finding points at {first} to {last}.", None
