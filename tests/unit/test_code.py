@@ -201,3 +201,20 @@ def test_a_file_without_hunks_is_one_section():
     source = diff(GIT_DIFF)
     (only,) = hunks(source, diff_files(source)[-1])
     assert only.heading == "all changes"
+
+
+def test_a_path_that_git_quotes_is_called_by_its_own_name():
+    text = 'diff --git "a/gr\\303\\274n \\"x\\".txt" "b/gr\\303\\274n \\"x\\".txt"\nnew file mode 100644\n'
+    text += '--- /dev/null\n+++ "b/gr\\303\\274n \\"x\\".txt"\n@@ -0,0 +1 @@\n+x\n'
+    assert paths(text) == ['grün "x".txt']
+
+
+def test_a_file_that_is_gone_has_no_line_where_its_change_lands():
+    source = diff(GIT_DIFF)
+    (only,) = hunks(source, diff_files(source)[3])
+    assert only.heading == "deleted"
+
+
+def test_a_diff_in_the_colours_of_a_terminal_is_refused():
+    with pytest.raises(BadInput, match="--no-color"):
+        diff_files(diff("\x1b[1mdiff --git a/x b/x\x1b[m\n"))

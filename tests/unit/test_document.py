@@ -84,6 +84,21 @@ def test_a_review_unit_lists_its_findings_with_place_and_line():
     )
 
 
+def test_a_finding_in_one_line_names_that_line_alone():
+    finding = Finding(
+        path="a.py",
+        start_line=3,
+        end_line=3,
+        severity="info",
+        category="security",
+        claim="C.",
+        quote="x",
+        suggestion="S.",
+    )
+    unit = CodeReviewUnit(unit_id="u001", heading="a.py", body="Body.", citations=[], confidence=1, findings=[finding])
+    assert "- **info** (security) `a.py:3`: C. S." in to_markdown(output(unit))
+
+
 def test_a_research_unit_lists_its_claims_with_strength_and_evidence():
     claims = [Claim(claim="It holds.", strength="weak", evidence=[QUOTE])]
     unit = ResearchUnit(unit_id="u001", heading="H", body="Body.", citations=[], confidence=0, claims=claims)

@@ -172,13 +172,16 @@ def test_a_heading_that_a_unit_holds_twice_is_named_once():
     assert headings(summary_outline((document("# A\n\ntext\n\n" * 5),), 1_000, tokens)) == ["A"]
 
 
-def test_a_unit_that_begins_inside_a_source_says_with_which_words():
+def test_a_unit_that_is_a_part_of_a_source_says_with_which_words_it_begins():
     text = "# A\n\n" + "word " * 100 + "\n\n# B\n\nThe ferry\n  leaves. " + "word " * 100
     outline = summary_outline((document(text),), 100, tokens)
-    assert [unit.begins for unit in outline.units] == ["", "# B The ferry leaves." + " word" * 11 + "…"]
+    assert [unit.begins for unit in outline.units] == [
+        "# A" + " word" * 15 + "…",
+        "# B The ferry leaves." + " word" * 11 + "…",
+    ]
 
 
-def test_a_unit_that_begins_a_later_source_is_found_by_that_source():
+def test_a_unit_that_is_whole_sources_is_found_by_their_names():
     sources = tuple(document("# Usage\n\n" + "word " * 100, f"{name}.md") for name in "ab")
     assert [unit.begins for unit in summary_outline(sources, 100, tokens).units] == ["", ""]
 

@@ -85,6 +85,7 @@ def test_the_suffix_decides_when_it_says_something(name: str, expected: Format):
     ("text", "expected"),
     [
         pytest.param("#!/bin/sh\necho\n", Format.CODE, id="shebang"),
+        pytest.param(".TH TAR 1\n.nf\n# a comment\n.fi\n", Format.TEXT, id="manual-page"),
         pytest.param("diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n", Format.DIFF, id="git-diff"),
         pytest.param("--- old/x\n+++ new/x\n@@ -1 +1 @@\n-a\n+b\n", Format.DIFF, id="plain-diff"),
         pytest.param("diff is a tool\n", Format.TEXT, id="prose-on-diff"),

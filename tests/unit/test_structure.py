@@ -174,6 +174,51 @@ def test_text_without_headings_is_cut_into_groups_of_paragraphs():
     assert [section.heading[:4] for section in found] == ["0 It", "2 It", "4 It", "6 It", "8 It"]
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        pytest.param("OPTIONS", id="capitals"),
+        pytest.param("  TERMS AND CONDITIONS", id="indented"),
+        pytest.param("Chapter 4 The ferry", id="chapter"),
+        pytest.param("2.1. Basic Permissions.", id="number"),
+        pytest.param("\fOPTIONS", id="page"),
+    ],
+)
+def test_a_title_of_a_plain_text_begins_a_section(title: str):
+    text = f"The first paragraph.\n\n{title}\n\nThe second.\n\nThe third.\n"
+    assert outline(text, Format.TEXT) == [(1, "The first paragraph."), (1, title.strip())]
+
+
+def test_capitals_above_deeper_lines_are_a_title_as_in_a_manual_page():
+    text = "NAME\n       tar - an archiver\n\nSYNOPSIS\n       tar [OPTION]\n"
+    assert outline(text, Format.TEXT) == [(1, "NAME"), (1, "SYNOPSIS")]
+
+
+@pytest.mark.parametrize(
+    "paragraph",
+    [
+        pytest.param("THE SOFTWARE IS PROVIDED AS IT IS\nWITHOUT WARRANTY OF ANY KIND", id="shouted"),
+        pytest.param("7. Disclaimer of Warranty. Unless required by law\n   it is provided as it is", id="item"),
+        pytest.param("Part of it was lost in the fire", id="word"),
+        pytest.param("1,482 sheep were counted in May", id="figure"),
+        pytest.param("A OR B", id="too-few-letters"),
+    ],
+)
+def test_what_only_looks_like_a_title_of_a_plain_text_cuts_nothing(paragraph: str):
+    assert len(outline(f"First.\n\n{paragraph}\n\nLast.\n", Format.TEXT)) == 1
+
+
+def test_groups_of_paragraphs_stand_below_the_title_before_them():
+    paragraph = "It was a dark night and the rain fell. " * 45
+    text = f"STORMS\n\n{paragraph}\n\n{paragraph}\n\nCALMS\n\n{paragraph}\n"
+    assert [level for level, _ in outline(text, Format.TEXT)] == [1, 2, 1]
+
+
+def test_the_source_of_a_manual_page_is_cut_at_its_sections():
+    text = '.TH TAR 1\n.SH "NAME"\ntar\n.SH SYNOPSIS\n.nf\n# a comment\n.fi\n'
+    assert outline(text, Format.TEXT) == [(1, ".TH TAR 1"), (1, "NAME"), (1, "SYNOPSIS")]
+
+
 def test_a_document_of_its_format_without_headings_is_cut_like_plain_text():
     assert outline("Just words.\n", Format.HTML) == [(1, "Just words.")]
 
@@ -225,6 +270,8 @@ def test_the_first_line_is_the_first_that_is_not_blank():
         pytest.param("aaa\n===\n" * 5_000, id="only-headings"),
         pytest.param("[a]: b\n" * 5_000, id="link-definitions"),
         pytest.param(">" * 100_000, id="deep-quotes"),
+        pytest.param("\n \f" * 30_000, id="blank-pages"),
+        pytest.param("A\n\n" * 20_000, id="short-paragraphs"),
     ],
 )
 def test_hostile_documents_take_no_longer_than_others(text: str, kind: Format):

@@ -60,12 +60,18 @@ def _block_marks(text: str) -> Iterator[Mark]:
         yield Mark(heading=one_line(line.rstrip(" {:("), _NAME_CHARS), level=1, start=gap.end())
 
 
+_HEAD_CHARS = 10_000
+_COLOURED = re.compile(r"^(?:\x1b\[[\d;]*m)+(?:diff |--- |commit )", re.MULTILINE)
+
+
 def diff_files(source: Source) -> tuple[Section, ...]:
     """One section a changed file, called by its path after the change (or before it, when deleted).
 
     What stands before the first file, such as a commit message, belongs to the first file.
     """
     # Without removing it, the last line end would count as one more (empty) line of the last hunk.
+    if _COLOURED.search(source.text, 0, _HEAD_CHARS):
+        raise BadInput(f"{source.name} holds the colours of a terminal; write it again with `git diff --no-color`.")
     lines = source.text.removesuffix("\n").split("\n")
     starts = [0]
     for line in lines:
@@ -115,22 +121,41 @@ _NOWHERE = "/dev/null"
 
 
 def _path(patched: PatchedFile) -> str:
-    before, after = patched.source_file.strip('"'), patched.target_file.strip('"')
+    before, after = _unquoted(patched.source_file), _unquoted(patched.target_file)
     path = before if after == _NOWHERE else after
     prefixed = all(side == _NOWHERE or re.match(r"[abciow12]/", side) for side in (before, after))
     return path[2:] if prefixed else path
 
 
+# git quotes a path that holds anything but printable ASCII: "gr\303\274n.txt".
+_ESCAPE = re.compile(rb"\\([0-7]{3}|[abfnrtv\"\\])")
+_ESCAPED = dict(zip(b'abfnrtv"\\', b'\a\b\f\n\r\t\v"\\', strict=True))
+
+
+def _unquoted(path: str) -> str:
+    if not path.startswith('"'):
+        return path
+    plain = _ESCAPE.sub(lambda escape: _byte(escape[1]), path.strip('"').encode())
+    return one_line(plain.decode(errors="replace"), len(plain))
+
+
+def _byte(escape: bytes) -> bytes:
+    return bytes([int(escape, 8) & 0xFF if len(escape) == 3 else _ESCAPED[escape[0]]])
+
+
 _HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)", re.MULTILINE)
+_DELETED = re.compile(r"^\+\+\+ /dev/null$", re.MULTILINE)
 
 
 def hunks(source: Source, changed: Section) -> tuple[Section, ...]:
-    """One file of a diff cut at its hunks, each called by the line where it lands.
+    """One file of a diff cut at its hunks, each called by the line where it lands; a file that is gone has none.
 
     Lines of a hunk begin with a mark of their own, so "@@" at the margin can only be a header.
     """
     headers = list(_HUNK.finditer(source.text, changed.start, changed.end))
     headings = [f"line {header[1]}" for header in headers] or ["all changes"]
+    if headers and _DELETED.search(source.text, changed.start, headers[0].start()):
+        headings = ["deleted" for _ in headers]
     starts = [changed.start, *(header.start() for header in headers[1:])]
     ends = [*starts[1:], changed.end]
     return tuple(

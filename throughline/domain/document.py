@@ -9,6 +9,7 @@ from throughline.domain.output import (
     Citation,
     Closing,
     CodeReviewUnit,
+    Finding,
     Relation,
     ResearchClosing,
     ResearchUnit,
@@ -91,10 +92,15 @@ def _unit(unit: Unit) -> Iterator[str]:
 def _finding(unit: CodeReviewUnit) -> Iterator[str]:
     for finding in unit.findings:
         yield (
-            f"- **{finding.severity}** ({finding.category}) `{finding.path}:{finding.start_line}"
-            f"-{finding.end_line}`: {finding.claim} {finding.suggestion}"
+            f"- **{finding.severity}** ({finding.category}) `{finding.path}:{_lines(finding)}`: "
+            f"{finding.claim} {finding.suggestion}"
         )
         yield _quote(Citation(source=finding.path, quote=finding.quote))
+
+
+def _lines(finding: Finding) -> str:
+    first, last = finding.start_line, finding.end_line
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def _relations(name: str, relations: list[Relation]) -> Iterator[str]:

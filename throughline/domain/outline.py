@@ -13,8 +13,8 @@ from throughline.domain.source import Span
 class OutlineUnit:
     """One unit to write. `spans` are the stretches of the sources that belong to it.
 
-    `begins` holds the first words of its passage where that stands inside a source: a heading may stand
-    there more than once, or not at all.
+    `begins` holds the first words of its passage where that is only a part of a source: a heading may
+    stand there more than once, or not at all.
     A unit whose outline was written by the model names whole sources in `sources` and has no spans.
     """
 

@@ -89,7 +89,8 @@ _BEGINS_CHARS = 80
 
 def _begins(draft: _Draft, texts: Mapping[str, str]) -> str:
     first = draft.spans[0]
-    return one_line(texts[first.source][first.start : first.end], _BEGINS_CHARS) if first.start else ""
+    text = texts[first.source]
+    return "" if first.end - first.start == len(text) else one_line(text[first.start : first.end], _BEGINS_CHARS)
 
 
 def _document_drafts(source: Source, tokens_per_unit: int, count: Count) -> Iterator[_Draft]:

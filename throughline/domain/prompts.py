@@ -28,7 +28,8 @@ Rules:
 a quote copied from it word for word. Never change a character inside a quote, never join distant passages.
 - `units` has one entry for each requested unit, in the requested order, with the requested `unit_id`. Write \
 every one of them in full; never write a placeholder, never say that the rest follows later.
-- Keep to the requested number of words for each body.
+- Keep to the requested number of words for each body; where a passage holds too little for it, write less and \
+never pad.
 - `confidence` is your own estimate, from 0 to 1, that a unit is right and complete. Say it honestly.
 - Fill only the parts of the answer that the task asks for: leave `outline` and `units` empty and `closing` \
 null where they are not asked for.

@@ -141,8 +141,8 @@ _SUFFIXES: dict[str, Format] = {
     **dict.fromkeys(
         (
             "bash", "bat", "c", "cc", "cfg", "clj", "cpp", "cs", "css", "cxx", "dart", "el", "erl", "ex",
-            "exs", "fish", "fs", "go", "gradle", "graphql", "groovy", "h", "hh", "hpp", "hs", "ini", "java",
-            "jl", "js", "json", "jsx", "kt", "kts", "less", "lisp", "lua", "m", "mjs", "ml", "mm", "nim",
+            "exs", "fish", "fs", "go", "gradle", "graphql", "groovy", "h", "hh", "hpp", "hs", "ini", "ipynb",
+            "java", "jl", "js", "json", "jsx", "kt", "kts", "less", "lisp", "lua", "m", "mjs", "ml", "mm", "nim",
             "php", "pl", "pm", "proto", "ps1", "py", "pyi", "pyx", "r", "rb", "rs", "sass", "scala", "scm",
             "scss", "sh", "sql", "svelte", "swift", "tcl", "tf", "toml", "ts", "tsx", "vb", "vim", "vue",
             "xml", "yaml", "yml", "zig", "zsh",
@@ -161,6 +161,7 @@ _HTML_TAG = re.compile(r"<(?:!doctype html|html|head|body|h[1-6]|div|article|sec
 _RST_MARK = re.compile(
     r"^(?:\.\. [\w-]+::|\S[^\n]{0,199}\n(?P<mark>[=\-~^\"'*+#`:._])(?P=mark){2,}[ \t]*$)", re.MULTILINE
 )
+_MANUAL_MARK = re.compile(r"^\.(?:TH|Dt) \S", re.MULTILINE)
 _MARKDOWN_MARK = re.compile(r"^(?:#{1,6} +\S|```|~~~\w)", re.MULTILINE)
 
 
@@ -184,6 +185,8 @@ def _format_by_content(head: str) -> Format:
     # Prose may speak about tags; a page begins with one.
     if head.lstrip().startswith("<") and _HTML_TAG.search(head):
         return Format.HTML
+    if _MANUAL_MARK.search(head):
+        return Format.TEXT  # the source of a manual page: what looks like Markdown is a comment of an example
     rst = sum(1 for _ in _RST_MARK.finditer(head))
     markdown = sum(1 for _ in _MARKDOWN_MARK.finditer(head))
     if not rst and not markdown:

@@ -244,22 +244,52 @@ def _page_marks(text: str, number: int, start: int, end: int) -> Iterator[Mark]:
         )
 
 
-_PARAGRAPH_END = re.compile(r"\n(?:[ \t]*\n)+")
+_PARAGRAPH_END = re.compile(r"\n(?:[ \t\f]*\n)+\f?|\f")
 _GROUP_CHARS = 1_500
+# What people write above a part of a plain text: a line that stands alone, or capitals with deeper lines beneath.
+_TITLE = re.compile(
+    r"""(?:[ \t]*\n)*(?P<indent>[ ]{0,40})(?:
+        (?P<capitals>(?=[^a-z\n]*[A-Z]{3})[A-Z][^a-z\n\f.;]{2,60})
+        (?=\n(?P=indent)[ \t]+\S|\n[ \t\f]*\n|\f|\n?\Z)
+      | (?P<numbered>
+            (?:Chapter|Part|Section|Article|Appendix)[ ][\dA-Z][\w.]{0,8}\b[^\n\f]{0,60}
+          | \d{1,3}(?:\.\d{1,3}){0,4}\.?[ ][A-Z][^\n\f]{0,60}
+        )(?=\n[ \t\f]*\n|\f|\n?\Z)
+    )""",
+    re.VERBOSE,
+)
+_MANUAL_TITLE = re.compile(r"^\.S[Hh] +\"?([^\n\"]{1,100})", re.MULTILINE)
+
+
+def _text_marks(text: str) -> Iterator[Mark]:
+    """Titles, of a manual page's source too, and below them groups of paragraphs of about half a page."""
+    manual = [Mark(heading=one_line(title[1]), level=1, start=title.start()) for title in _MANUAL_TITLE.finditer(text)]
+    return iter(manual) if len(manual) > 1 else _paragraph_groups(text)
 
 
 def _paragraph_groups(text: str) -> Iterator[Mark]:
-    """Neighbouring paragraphs together until they fill about half a page."""
-    start = 0
+    """Neighbouring paragraphs together until they fill about half a page or a title begins the next."""
+    titled = False
+    start, title = 0, _title_at(text, 0)
     for gap in _PARAGRAPH_END.finditer(text):
-        if gap.end() - start >= _GROUP_CHARS and gap.end() < len(text):
-            yield _group(text, start)
-            start = gap.end()
-    yield _group(text, start)
+        following = _title_at(text, gap.end())
+        if gap.end() < len(text) and (following or gap.end() - start >= _GROUP_CHARS):
+            yield _group(text, start, gap.start(), title, below=titled)
+            titled = titled or title is not None
+            start, title = gap.end(), following
+    yield _group(text, start, len(text), title, below=titled)
 
 
-def _group(text: str, start: int) -> Mark:
-    return Mark(heading=one_line(text[start : start + 1_000], 60) or "(blank)", level=1, start=start)
+def _title_at(text: str, start: int) -> str | None:
+    found = _TITLE.match(text, start, start + _LONGEST_TITLE)
+    return one_line(found["capitals"] or found["numbered"]) if found else None
+
+
+def _group(text: str, start: int, end: int, title: str | None, *, below: bool) -> Mark:
+    if title is not None:
+        return Mark(heading=title, level=1, start=start)
+    heading = one_line(text[start : min(start + 1_000, end)], 60) or "(blank)"
+    return Mark(heading=heading, level=2 if below else 1, start=start)
 
 
 _READERS: dict[Format, Callable[[str], Iterator[Mark]]] = {
@@ -267,4 +297,5 @@ _READERS: dict[Format, Callable[[str], Iterator[Mark]]] = {
     Format.RST: _rst_marks,
     Format.HTML: _html_marks,
     Format.PDF: _pdf_marks,
+    Format.TEXT: _text_marks,
 }
