@@ -82,12 +82,8 @@ class Reader:
         return self._shelves[index].document
 
     def home_of(self, unit: Unit) -> Home:
-        """Where the unit's passage begins, or its heading stands; else a place of its own."""
+        """The unit's heading in its document, or a place of its own where no heading matches."""
         candidates = self._candidates(unit)
-        for index in candidates if unit.begins else ():
-            position = self.document(index).position_of_words(str(unit.begins))
-            if position is not None:
-                return Home(index, position)
         for index in candidates:
             position = self.document(index).position_of(unit.heading)
             if position is not None:

@@ -18,17 +18,12 @@ DEFAULT_UNIT_WORDS = 200
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One section to write.
-
-    `source` is the title of the document it is about and `begins` the first words of its passage, when the
-    prompt says so.
-    """
+    """One section to write; `source` is the title of the document it is about, when the prompt says so."""
 
     id: str
     heading: str
     words: int
     source: str | None = None
-    begins: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +88,7 @@ def _units(text: str) -> list[Unit]:
         id_ = attributes.get("id", f"u{len(units) + 1:03d}")
         words = _number(attributes, "words", DEFAULT_UNIT_WORDS)
         heading = " ".join(unescape(raw_heading).split())
-        units.append(Unit(id_, heading, words, attributes.get("source"), attributes.get("begins")))
+        units.append(Unit(id_, heading, words, attributes.get("source")))
     return units
 
 

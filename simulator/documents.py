@@ -21,7 +21,7 @@ _MARKDOWN_HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$")
 _UNDERLINE = re.compile(r"^([=\-~*^\"])\1{2,}[ \t]*$")
 _DEFINITION = re.compile(r"^\s*(?:async )?(?:class|def) (\w+)")
 _COMMENT = re.compile(r"^#+\s*([A-Z].{20,})$")
-_BETWEEN_WORDS = r"\s+(?:\d+\|\s*)*"  # numbers of lines are not the text's own
+_ORDINAL = re.compile(r" (?:\(\d+ of \d+\)|\[\d+\])$")
 _LINE_NUMBER = re.compile(r"\blines? (\d+)")
 
 
@@ -54,17 +54,16 @@ class Document:
     is_code: bool
 
     def position_of(self, heading: str) -> int | None:
-        """The index of the first sentence that belongs to a heading, if the document has it."""
+        """The index of the first sentence that belongs to a heading, if the document has it.
+
+        A heading may be numbered as one of several parts, and have in front of a colon what stands around it.
+        """
         offset = self._offset_of(heading)
+        if offset is None:
+            offset = self._offset_of(_ORDINAL.sub("", heading).rpartition(": ")[2])
         if offset is None:
             return None
         return min(self.position_at(offset), len(self.sentences) - 1)
-
-    def position_of_words(self, words: str) -> int | None:
-        """The index of the first sentence from those words on, if the document has them, white space aside."""
-        pattern = _BETWEEN_WORDS.join(map(re.escape, words.removesuffix("\u2026").split()))
-        found = re.search(pattern, self.text) if pattern else None
-        return None if found is None else min(self.position_at(found.start()), len(self.sentences) - 1)
 
     def position_at(self, offset: int) -> int:
         return bisect_left(self.sentences, offset, key=lambda sentence: sentence.offset)

@@ -56,16 +56,12 @@ def test_a_unit_is_written_from_the_part_of_the_document_under_its_heading():
     assert "of the forests was made" not in unit["body"]
 
 
-@pytest.mark.parametrize("numbered", [False, True], ids=["prose", "numbered lines"])
-def test_a_unit_is_written_from_where_its_passage_begins(numbered: bool):
-    passage = "The seventh chapter tells\nof lighthouses that were built of stone. Each of them was lit at dusk."
-    whole_text = "\n".join([*[f"This is the opening sentence number {n} of the book." for n in range(60)], passage])
-    if numbered:
-        whole_text = "\n".join(f"{n}|{line}" for n, line in enumerate(whole_text.split("\n"), 1))
-    begins = "The seventh chapter tells of lighthouses…"
-    asked = f'<write_units><unit id="u001" words="20" begins="{begins}">Part (2 of 2)</unit></write_units>'
-    (unit,) = written(document(whole_text), text(asked))["units"]
-    assert "lighthouses" in unit["body"]
+@pytest.mark.parametrize(
+    "heading", ["Harbours (1 of 2)", "Harbours [2]", "Atlas: Harbours", "Atlas: Harbours (2 of 2)"]
+)
+def test_a_part_of_a_section_is_written_from_that_section(heading: str):
+    (unit,) = written(document(), text(write_units(heading)))["units"]
+    assert "of the harbours was made" in unit["body"]
 
 
 @pytest.mark.parametrize("words", [60, 350, 1200])

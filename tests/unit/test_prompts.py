@@ -208,6 +208,15 @@ def test_the_wishes_of_the_person_are_the_task(wishes: str, shown: str):
     assert text.startswith(f'<task kind="summary" depth="standard">\n{shown}\n</task>')
 
 
+def test_a_report_without_a_question_is_told_to_find_one():
+    asked = link(spec(Kind.RESEARCH_REPORT), None, Link(kind=LinkKind.OUTLINE, with_outline=True), planned_units=6)
+    assert "No question was asked." in asked
+
+
+def test_no_body_is_padded():
+    assert "never pad" in " ".join(composed().system.split())
+
+
 @pytest.mark.parametrize(
     ("words", "body"),
     [

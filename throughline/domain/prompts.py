@@ -54,6 +54,11 @@ _KIND_RULES = {
 }
 
 
+_NO_QUESTION = (
+    "No question was asked. Answer the one that the documents together answer best, and begin the overview with it."
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenUnit:
     """What a closing link sees of a unit that is already written."""
@@ -143,7 +148,7 @@ def beginning(unit: Unit) -> WrittenUnit:
 
 
 def _task(spec: JobSpec) -> str:
-    wishes = spec.instructions.strip() or "No further wishes."
+    wishes = spec.instructions.strip() or (_NO_QUESTION if spec.kind is Kind.RESEARCH_REPORT else "No further wishes.")
     return f'<task kind="{spec.kind}" depth="{spec.depth}">\n{escape(wishes, quote=False)}\n</task>'
 
 
