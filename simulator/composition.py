@@ -1,9 +1,12 @@
 """Choosing which sentences of the documents go where.
 
-A reader hands out passages in document order, each one once while fresh ones remain, so that different units
-say different things. Every choice is a function of names and positions: the same request reads the same way.
+A reader hands out passages in document order, each text once while fresh ones remain, so that different units
+say different things. Where the documents hold somewhat less than is asked for, every unit is that much shorter;
+where they hold far less, their texts are said again. Every choice is a function of names and positions: the same
+request reads the same way.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from zlib import crc32
@@ -14,6 +17,8 @@ from simulator.prompt import SourceDocument
 
 _GOLDEN = 0.6180339887
 _SENTENCES_PER_PARAGRAPH = 5
+_LEAST_SHARE = 0.5  # of the words asked for: documents that hold fewer are read more than once
+_SPARE_SHARE = 0.05  # a unit ends with a whole sentence, mostly a little above its words
 
 
 def draw(size: int, *parts: object) -> int:
@@ -36,17 +41,21 @@ class Home:
 
 
 class _Shelf:
-    """One document with the sentences that were not used yet."""
+    """One document with the sentences that were not used yet; of equal ones only the first counts."""
 
     def __init__(self, title: str, document: Document) -> None:
         self.title = title
         self.document = document
+        self._first = _first_ones(document.sentences)
+        self.words = sum(document.sentences[index].words for index in self._first)
         self._refill()
 
     def _refill(self) -> None:
-        size = len(self.document.sentences)
-        self._next_free = list(range(size + 1))
-        self._left = size
+        self._next_free = list(range(1, len(self.document.sentences) + 1))
+        self._next_free.append(len(self.document.sentences))
+        for index in self._first:
+            self._next_free[index] = index
+        self._left = len(self._first)
 
     def take(self, position: int) -> tuple[int, Sentence]:
         """The first fresh sentence from a position on; wraps around, and starts anew when all are used."""
@@ -66,6 +75,13 @@ class _Shelf:
             free[index] = free[min(free[index], len(free) - 1)]
             index = free[index]
         return index
+
+
+def _first_ones(sentences: tuple[Sentence, ...]) -> tuple[int, ...]:
+    firsts: dict[str, int] = {}
+    for index, sentence in enumerate(sentences):
+        firsts.setdefault(sentence.text, index)
+    return tuple(firsts.values())
 
 
 class Reader:
@@ -93,6 +109,11 @@ class Reader:
                 return Home(index, 0)
         index = candidates[draw(len(candidates), unit.id)]
         return Home(index, self._scattered(index, unit.id))
+
+    def share_told(self, document: int, words: int) -> float:
+        """How much of so many words the document can fill without saying anything twice; 1 where it holds far less."""
+        share = (1 - _SPARE_SHARE) * self._shelves[document].words / max(words, 1)
+        return share if _LEAST_SHARE <= share < 1 else 1.0
 
     def _candidates(self, unit: Unit) -> list[int]:
         named = [index for index, shelf in enumerate(self._shelves) if shelf.title == unit.source]
@@ -194,10 +215,14 @@ def open_scopes(reader: Reader, units: tuple[Unit, ...], known: tuple[Unit, ...]
     """One scope a unit; a unit's home ends where the next known unit begins."""
     homes = {unit: reader.home_of(unit) for unit in dict.fromkeys(units + known)}
     starts = sorted({(home.document, home.position) for home in homes.values()})
+    asked = Counter[int]()
+    for unit in units:
+        asked[homes[unit].document] += varied(unit.words, unit)
+    shares = {document: reader.share_told(document, words) for document, words in asked.items()}
     for unit in units:
         home = homes[unit]
         later = [p for document, p in starts if document == home.document and p > home.position]
         end = min(later, default=len(reader.document(home.document).sentences))
         opening_words = _opening(unit).count(" ") + 1
-        wanted = max(1, varied(unit.words, unit) - opening_words)
+        wanted = max(1, round(varied(unit.words, unit) * shares[home.document]) - opening_words)
         yield Scope(f"{unit.id}{unit.heading}", unit, reader.passages(home, end, wanted, unit.id), reader)

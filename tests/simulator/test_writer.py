@@ -77,6 +77,29 @@ def test_units_do_not_repeat_each_other_while_the_document_has_more_to_say():
     assert len(said) == len(set(said))
 
 
+def test_what_the_document_says_several_times_is_said_once():
+    twice = f"{ATLAS}\n\n{ATLAS}"
+    units = written(document(twice), text(write_units(*TOPICS, words=250)))["units"]
+    said = [sentence for unit in units for sentence in unit["body"].split(". ")[1:-1]]
+    assert len(said) == len(set(said))
+
+
+def test_where_the_document_holds_somewhat_less_than_is_asked_every_unit_is_that_much_shorter():
+    held = sum(sentence.words for sentence in parse(ATLAS).sentences)
+    words = round(1.4 * held / len(TOPICS))
+    units = written(document(), text(write_units(*TOPICS, words=words)))["units"]
+    said = [sentence for unit in units for sentence in unit["body"].split(". ")[1:-1]]
+    assert len(said) == len(set(said))
+    assert all(0.5 * words <= len(unit["body"].split()) <= 0.9 * words for unit in units)
+
+
+def test_a_document_that_holds_far_less_is_said_again():
+    held = sum(sentence.words for sentence in parse(ATLAS).sentences)
+    words = round(3 * held / len(TOPICS))
+    units = written(document(), text(write_units(*TOPICS, words=words)))["units"]
+    assert all(len(unit["body"].split()) >= 0.8 * words for unit in units)
+
+
 def test_a_small_document_is_said_once_before_anything_is_said_again():
     sentences = [f"The keeper of lighthouse {n} wrote a letter to the harbour office." for n in range(12)]
     (unit,) = written(document(" ".join(sentences), "atlas.md"), text(write_units("Letters", words=110)))["units"]
