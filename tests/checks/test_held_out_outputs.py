@@ -11,16 +11,16 @@ from tests.faults.support import Service
 from throughline.domain.checks.table import CHECKS
 
 _NONE_OR_TWO = 0.03
-_ERRORS = {"repetition": 0.05, "endings": 0.04}
+_ERRORS = {"repetition": 0.05, "endings": 0.05}
 _FINDINGS = {
     "evidence": 0.85,
     "repetition": 0.75,
-    "near_copies": 0.32,
-    "figures": 0.17,
+    "near_copies": 0.40,
+    "figures": 0.18,
     "contradictions": 0.06,
     "coverage": 0.04,
     "citations": 0.04,
-    "endings": 0.04,
+    "endings": 0.05,
 }
 
 

@@ -184,7 +184,7 @@ def test_two_processes_on_one_ledger(ledger: Engine, elsewhere: Engine):
             stateful_step_count=70,
             deadline=None,
             database=None,
-            phases=[Phase.generate, Phase.shrink],
+            phases=[Phase.generate],  # shrinking takes minutes; do it by hand with Phase.shrink
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )
