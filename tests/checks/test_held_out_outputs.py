@@ -19,6 +19,7 @@ _FINDINGS = {
     "figures": 0.18,
     "contradictions": 0.06,
     "coverage": 0.04,
+    "terms": 0.04,
     "citations": 0.04,
     "endings": 0.05,
 }
