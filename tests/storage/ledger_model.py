@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
 from hypothesis import strategies as st
@@ -24,10 +25,29 @@ from tests.storage.support import NOW
 from throughline.domain.job import AttemptId, AttemptStatus, BatchId, CallId, JobId, JobStatus
 from throughline.domain.ledger import BATCH_MOVES, CALL_MOVES, BatchState, CallState, IllegalMove
 
+P = ParamSpec("P")
 T = TypeVar("T")
 PROCESSES = st.integers(0, 1)
 PICKS = st.integers(0, 5)
 DOLLARS = st.integers(0, 4_000).map(lambda thousandths: Decimal(thousandths) / 1000)
+
+
+def when(condition: Callable[[Any], object]) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """A rule that does nothing while the condition does not hold.
+
+    No precondition of Hypothesis's: that must be the same whenever the same steps are taken, and here races are run,
+    which end one way or the other.
+    """
+
+    def guarded(step: Callable[P, None]) -> Callable[P, None]:
+        @wraps(step)
+        def step_if(*args: P.args, **kwargs: P.kwargs) -> None:
+            if condition(args[0]):
+                step(*args, **kwargs)
+
+        return step_if
+
+    return guarded
 
 
 class Died(Exception):

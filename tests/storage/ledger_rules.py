@@ -5,11 +5,11 @@ from datetime import timedelta
 from decimal import Decimal
 
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
+from hypothesis.stateful import rule
 
 from storage import attempts, batches, calls, jobs, leases, queue
 from storage.engine import Engine, Tx
-from tests.storage.ledger_model import DOLLARS, PICKS, PROCESSES, Attempt, Batch, Call, Job, Modelled, chosen
+from tests.storage.ledger_model import DOLLARS, PICKS, PROCESSES, Attempt, Batch, Call, Job, Modelled, chosen, when
 from tests.storage.support import begin, intend, intend_batch, register
 from throughline.domain.job import AttemptId, BatchId, CallId, JobId, JobStatus, Path
 from throughline.domain.ledger import BATCH_MOVES, JOB_MOVES, BatchState, CallState, is_past
@@ -22,8 +22,8 @@ LEAVE = timedelta(seconds=10)
 class JobRules(Modelled):
     """Jobs and their leases."""
 
-    @precondition(lambda self: len(self.jobs) < 3)
     @rule(process=PROCESSES)
+    @when(lambda self: len(self.jobs) < 3)
     def register(self, process: int) -> None:
         def work(tx: Tx) -> tuple[JobId, AttemptId, AttemptId]:
             job = register(tx, f"key-{len(self.jobs)}")
@@ -88,7 +88,9 @@ class JobRules(Modelled):
 
     @rule(process=PROCESSES, limit=st.integers(1, 3))
     def claim(self, process: int, limit: int) -> None:
-        free = [job_id for job_id, job in sorted(self.jobs.items()) if self._is_claimable(job)]
+        """The oldest free ones, but none that it holds already: its lease may have run out while it worked."""
+        jobs = sorted(self.jobs.items())
+        free = [job_id for job_id, job in jobs if self._is_claimable(job) and job.owner != OWNERS[process]]
         assert self.do(process, lambda tx: self._claim(tx, process, limit)) == free[:limit]
         for job_id in free[:limit]:
             self._give(job_id, process)
@@ -128,8 +130,8 @@ class BatchRules(Modelled):
         super().__init__(processes)
         self.looks: dict[tuple[int, BatchId], batches.Batch] = {}
 
-    @precondition(lambda self: len(self.batches) < 3)
     @rule(process=PROCESSES, picks=st.lists(PICKS, min_size=1, max_size=3), usd=DOLLARS)
+    @when(lambda self: len(self.batches) < 3)
     def intend_batch(self, process: int, picks: list[int], usd: Decimal) -> None:
         chosen = {self.attempt_of_path(pick, single_pass=True)[0] for pick in picks}
 
@@ -144,8 +146,8 @@ class BatchRules(Modelled):
         for attempt_id, call_id in made:
             self.calls[call_id] = Call(attempt_id, batch_id, usd, CallState.INTENDED)
 
-    @precondition(lambda self: self.batches)
     @rule(process=PROCESSES, pick=PICKS, right_id=st.booleans())
+    @when(lambda self: self.batches)
     def submitted(self, process: int, pick: int, right_id: bool) -> None:
         batch_id, batch = chosen(self.batches, pick)
         remote_id = f"{'msgbatch' if right_id else 'another'}_{batch_id}"
@@ -162,8 +164,8 @@ class BatchRules(Modelled):
         there = is_past(batch.state, BatchState.SUBMITTED) and batch.remote_id == remote_id
         self.move(process, work, legal=there or BatchState.SUBMITTED in BATCH_MOVES[batch.state], then=then)
 
-    @precondition(lambda self: self.batches)
     @rule(process=PROCESSES, pick=PICKS)
+    @when(lambda self: self.batches)
     def abandoned(self, process: int, pick: int) -> None:
         batch_id, batch = chosen(self.batches, pick)
 
@@ -178,8 +180,8 @@ class BatchRules(Modelled):
         there = batch.state is BatchState.ABANDONED
         self.move(process, work, legal=there or BatchState.ABANDONED in BATCH_MOVES[batch.state], then=then)
 
-    @precondition(lambda self: self.batches)
     @rule(process=PROCESSES, pick=PICKS)
+    @when(lambda self: self.batches)
     def let_post(self, process: int, pick: int) -> None:
         """A POST may leave only while nobody has settled what became of its batch."""
         batch_id, batch = chosen(self.batches, pick)
@@ -189,15 +191,15 @@ class BatchRules(Modelled):
         if allowed:
             batch.post_until = until
 
-    @precondition(lambda self: self.batches)
     @rule(process=PROCESSES, pick=PICKS)
+    @when(lambda self: self.batches)
     def refused(self, process: int, pick: int) -> None:
         batch_id, batch = chosen(self.batches, pick)
         self.do(process, lambda tx: batches.none_on_its_way(tx, batch_id))
         batch.post_until = None
 
-    @precondition(lambda self: self.batches)
     @rule(process=PROCESSES, pick=PICKS)
+    @when(lambda self: self.batches)
     def in_doubt(self, process: int, pick: int) -> None:
         batch_id, batch = chosen(self.batches, pick)
 
@@ -211,14 +213,14 @@ class BatchRules(Modelled):
             then=then,
         )
 
-    @precondition(lambda self: self.batches)
     @rule(process=PROCESSES, pick=PICKS)
+    @when(lambda self: self.batches)
     def look(self, process: int, pick: int) -> None:
         batch_id, _ = chosen(self.batches, pick)
         self.looks[process, batch_id] = self.do(process, lambda tx: batches.get(tx, batch_id))
 
-    @precondition(lambda self: self.looks)
     @rule(pick=PICKS)
+    @when(lambda self: self.looks)
     def give_up(self, pick: int) -> None:
         """Whoever looked in vain gives up only what is still as it was when it was looked for."""
         (process, batch_id), seen = chosen(self.looks, pick)
@@ -237,8 +239,8 @@ class BatchRules(Modelled):
             batch.state = BatchState.ABANDONED
             self.move_calls(batch_id, CallState.ABANDONED)
 
-    @precondition(lambda self: any(batch.state is BatchState.INTENDED for batch in self.batches.values()))
     @rule(process=PROCESSES, pick=PICKS)
+    @when(lambda self: any(batch.state is BatchState.INTENDED for batch in self.batches.values()))
     def its_sender_wakes_after_the_look(self, process: int, pick: int) -> None:
         """Who let the POST go after it was looked for keeps the batch from being given up."""
         intended = {key: each for key, each in self.batches.items() if each.state is BatchState.INTENDED}
@@ -250,8 +252,8 @@ class BatchRules(Modelled):
         batch.post_until = until
         assert not self.do(process, lambda tx: batches.give_up(tx, seen, looked_at=self.now, note="not found"))
 
-    @precondition(lambda self: self.batches)
     @rule(pick=PICKS)
+    @when(lambda self: self.batches)
     def let_post_and_give_up_at_once(self, pick: int) -> None:
         """One process sends while the other gives the batch up: never both."""
         batch_id, batch = chosen(self.batches, pick)
@@ -271,8 +273,8 @@ class BatchRules(Modelled):
         if gives_up:
             batch.state = BatchState.ABANDONED
 
-    @precondition(lambda self: self.batches)
     @rule(process=PROCESSES, pick=PICKS, to=st.sampled_from([BatchState.UNKNOWN, BatchState.ENDED]))
+    @when(lambda self: self.batches)
     def batch_moves(self, process: int, pick: int, to: BatchState) -> None:
         batch_id, batch = chosen(self.batches, pick)
         self.move(
@@ -282,8 +284,8 @@ class BatchRules(Modelled):
             then=lambda: setattr(batch, "state", batch.state if self._there(batch, to) else to),
         )
 
-    @precondition(lambda self: self.batches)
     @rule(process=PROCESSES, pick=PICKS)
+    @when(lambda self: self.batches)
     def ingested(self, process: int, pick: int) -> None:
         """What the results did not mention is lost, and the batch is done: both or none."""
         batch_id, batch = chosen(self.batches, pick)

@@ -11,12 +11,12 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
 from storage import attempts, calls, leases
 from storage.calls import Budget
 from storage.engine import Engine, Tx
-from tests.storage.ledger_model import DOLLARS, PICKS, PROCESSES, Call, Died, chosen
+from tests.storage.ledger_model import DOLLARS, PICKS, PROCESSES, Call, Died, chosen, when
 from tests.storage.ledger_rules import BatchRules, JobRules
 from tests.storage.support import NOW, intend, record, unit
 from throughline.domain.job import AttemptStatus
@@ -36,15 +36,15 @@ class Ledger(JobRules, BatchRules):
 
     # Calls.
 
-    @precondition(lambda self: len(self.calls) < 8)
     @rule(process=PROCESSES, pick=PICKS, usd=DOLLARS)
+    @when(lambda self: len(self.calls) < 8)
     def intend_link(self, process: int, pick: int, usd: Decimal) -> None:
         attempt_id, _ = chosen(self.attempts, pick)
         call_id = self.do(process, lambda tx: intend(tx, attempts.get(tx, attempt_id), str(usd), CallState.SENT))
         self.calls[call_id] = Call(attempt_id, None, usd, CallState.SENT)
 
-    @precondition(lambda self: self.calls)
     @rule(process=PROCESSES, pick=PICKS)
+    @when(lambda self: self.calls)
     def a_unit_arrives(self, process: int, pick: int) -> None:
         call_id, call = chosen(self.calls, pick)
         if call.state not in (CallState.SENT, CallState.RECEIVED) or call.batch is not None:
@@ -61,16 +61,16 @@ class Ledger(JobRules, BatchRules):
         call.saved.append(name)
         call.state = CallState.RECEIVED
 
-    @precondition(lambda self: self.calls)
     @rule(process=PROCESSES, pick=PICKS)
+    @when(lambda self: self.calls)
     def first_unit_is_announced(self, process: int, pick: int) -> None:
         call_id, call = chosen(self.calls, pick)
         self.do(process, lambda tx: calls.mark_received(tx, call_id))
         if call.can(CallState.RECEIVED):
             call.state = CallState.RECEIVED
 
-    @precondition(lambda self: self.calls)
     @rule(process=PROCESSES, pick=PICKS, usd=DOLLARS)
+    @when(lambda self: self.calls)
     def record(self, process: int, pick: int, usd: Decimal) -> None:
         call_id, call = chosen(self.calls, pick)
         if call.state is CallState.RECORDED:
@@ -82,8 +82,8 @@ class Ledger(JobRules, BatchRules):
             assert self.do(process, lambda tx: record(tx, call_id, str(usd))) is True
             self._settle(call, usd)
 
-    @precondition(lambda self: any(call.can(CallState.RECORDED) for call in self.calls.values()))
     @rule(pick=PICKS, costs=st.tuples(DOLLARS, DOLLARS))
+    @when(lambda self: any(call.can(CallState.RECORDED) for call in self.calls.values()))
     def record_at_once(self, pick: int, costs: tuple[Decimal, Decimal]) -> None:
         """The same answer in both processes: one of them settles it."""
         open_ones = {key: call for key, call in self.calls.items() if call.can(CallState.RECORDED)}
@@ -92,8 +92,8 @@ class Ledger(JobRules, BatchRules):
         assert sorted(settled) == [False, True]
         self._settle(call, costs[settled.index(True)])
 
-    @precondition(lambda self: self.calls)
     @rule(process=PROCESSES, pick=PICKS)
+    @when(lambda self: self.calls)
     def nothing_came(self, process: int, pick: int) -> None:
         call_id, call = chosen(self.calls, pick)
         settled_before = call.state is CallState.RECORDED
@@ -109,8 +109,8 @@ class Ledger(JobRules, BatchRules):
         call.settled += 1
         assert call.settled == 1
 
-    @precondition(lambda self: self.calls)
     @rule(process=PROCESSES, pick=PICKS)
+    @when(lambda self: self.calls)
     def lose_one(self, process: int, pick: int) -> None:
         call_id, call = chosen(self.calls, pick)
         self.do(process, lambda tx: calls.lose_one(tx, call_id, "it broke off"))
@@ -144,8 +144,8 @@ class Ledger(JobRules, BatchRules):
 
     # Death.
 
-    @precondition(lambda self: self.calls and self.batches)
     @rule(process=PROCESSES, pick=PICKS)
+    @when(lambda self: self.calls and self.batches)
     def dies_before_its_commit(self, process: int, pick: int) -> None:
         job_id, _ = chosen(self.jobs, pick)
         call_id, call = chosen(self.calls, pick)
@@ -181,7 +181,7 @@ def test_two_processes_on_one_ledger(ledger: Engine, elsewhere: Engine):
         Here,
         settings=settings(
             max_examples=20 if ledger.dialect.name == "sqlite" else 8,
-            stateful_step_count=70,
+            stateful_step_count=90,
             deadline=None,
             database=None,
             phases=[Phase.generate],  # shrinking takes minutes; do it by hand with Phase.shrink
