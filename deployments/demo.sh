@@ -18,4 +18,5 @@ job=$(throughline list --limit 1 --json | python -c 'import json, sys; print(jso
 show throughline export "$job" --path single_pass -o "$DEMO/single-pass.md"
 show throughline export "$job" --path chunked -o "$DEMO/chunked.md"
 printf '\nLook closer (export THROUGHLINE_DATABASE_URL=%s first):\n' "$THROUGHLINE_DATABASE_URL"
-printf '  %s/throughline show %s --json\n  less %s\n' "$(dirname "$(command -v throughline)")" "$job" "$DEMO/single-pass.md"
+command=$(command -v throughline)
+printf '  %s show %s --json\n  less %s\n' "${command#"$PWD/"}" "$job" "$DEMO/single-pass.md"
