@@ -1,6 +1,7 @@
 """The commands when all is well: what they print, what they leave in the ledger, and their exit codes."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -215,9 +216,10 @@ def test_a_job_that_failed_exits_with_4_and_the_same_command_goes_on(with_key: S
     assert (done.code, done.object["job_id"]) == (0, failed.object["job_id"])
 
 
-def test_an_interrupted_run_says_what_is_kept_and_goes_on(with_key: Shell, simulator: Simulator):
+def test_an_interrupted_run_says_how_to_go_on_with_it(with_key: Shell, simulator: Simulator):
+    """Also where the same command would start anew."""
     book(with_key.folder, 3)
-    command = (*RUN, "--path", "single_pass", "--json")
+    command = (*RUN, "--path", "single_pass", "--json", "--again")
     simulator.faults("item", "slow", seconds=1.5)
     process = subprocess.Popen(
         [sys.executable, "-m", "throughline", *command],
@@ -233,11 +235,12 @@ def test_an_interrupted_run_says_what_is_kept_and_goes_on(with_key: Shell, simul
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=20)
     assert (process.returncode, stdout) == (130, "")
-    assert (
-        stderr.strip()
-        == "throughline: Interrupted. The same command goes on from here; a call that was open may be paid again."
+    said = re.fullmatch(
+        r"throughline: Interrupted\. throughline (resume \S+) goes on; a call that was open may be paid again\.\n",
+        stderr,
     )
-    done = with_key.throughline(*command)
+    assert said is not None, stderr
+    done = with_key.throughline(*said[1].split(), "--json")
     assert (done.code, done.object["status"]) == (0, "done")
     assert len(simulator.requests("POST")) == 1
 

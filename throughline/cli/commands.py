@@ -35,6 +35,10 @@ _OUTPUT_FAILS = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO}
 _EXIT = {JobStatus.DONE: 0, JobStatus.ESCALATED: 3, JobStatus.BUDGET: 5}  # every other end is 4
 
 
+class _Interrupted(Exception):
+    """Somebody stopped the job's process; says how to go on with the job."""
+
+
 def main() -> None:
     """Run the command line; every expected error is one sentence on stderr."""
     logging.basicConfig(level=logging.WARNING, format="%(name)s %(message)s")
@@ -51,10 +55,10 @@ def _carried_out() -> object:
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
+    except _Interrupted as interrupted:
+        code = _complain(str(interrupted), 130)
     except click.exceptions.Abort:
-        code = _complain(
-            "Interrupted. The same command goes on from here; a call that was open may be paid again.", 130
-        )
+        code = _complain("Interrupted. What was done by then stands in the ledger.", 130)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help(), err=True)
         code = 2
@@ -128,7 +132,7 @@ async def _run(options: Options, *, again: bool) -> int:
             state = "is finished already" if job.status is JobStatus.DONE else "waits for a person's decision"
             click.echo(f"This job {state}; --again starts it anew.", err=True)
             return _tell(read_report(job.id), as_json=options.as_json)
-        return await _follow(rt, job.id, as_json=options.as_json)
+        return await _follow(rt, job.id, simulate=options.simulate, as_json=options.as_json)
 
 
 @cli.command()
@@ -146,16 +150,20 @@ async def _resume(wanted: str, *, simulate: bool, as_json: bool) -> int:
         if (report := read_report(job_id)).status is JobStatus.DONE:
             click.echo("This job is finished already.", err=True)
             return _tell(report, as_json=as_json)
-        return await _follow(rt, job_id, as_json=as_json)
+        return await _follow(rt, job_id, simulate=simulate, as_json=as_json)
 
 
-async def _follow(rt: runtime.Runtime, job_id: JobId, *, as_json: bool) -> int:
+async def _follow(rt: runtime.Runtime, job_id: JobId, *, simulate: bool, as_json: bool) -> int:
     """Carry the job out, show how it goes, and tell how it ended."""
     plan = await planning.load_plan(job_id)
     if not as_json:
         display.plan(plan)
-    async with progress.shown(rt.engine, job_id, units=plan.size.units, quiet=as_json):
-        await _carry_out(job_id)
+    try:
+        async with progress.shown(rt.engine, job_id, units=plan.size.units, quiet=as_json):
+            await _carry_out(job_id)
+    except asyncio.CancelledError:
+        resume = f"throughline resume {job_id}{' --simulate' if simulate else ''}"
+        raise _Interrupted(f"Interrupted. {resume} goes on; a call that was open may be paid again.") from None
     return _tell(read_report(job_id), as_json=as_json)
 
 
