@@ -281,6 +281,8 @@ async def _export(wanted: str, file: FilePath, path: Path | None) -> int:
         fitting = [a for a in report.attempts if path is None or path_of(a, report) is path]
         published = [a for a in fitting if a.id == report.published_attempt_id]
         candidates = published or (fitting[-1:] if path is not None else [])
+        if not candidates and path is not None and report.published_attempt_id is not None:
+            raise BadInput(f"Job {report.id} did not run {path}: leave out --path for the output that it has.")
         if not candidates:
             raise BadInput(f"Job {report.id} has no output to export: it is {report.status}. See: throughline show")
         with reading(rt.engine) as tx:

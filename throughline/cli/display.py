@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +21,9 @@ from throughline.domain.sizing import OutputSize
 
 if sys.__stdout__ is None:  # the caller has closed it (`>&-`), and wants no output
     sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - closed by the interpreter
+_WIDE = 120
+_WIDEST = 1_000
+_SHORT_ID = 12
 _console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
 
@@ -97,25 +101,49 @@ def report_json(report: JobReport, review_base_url: str) -> str:
 
 
 def jobs(reports: Sequence[JobReport]) -> None:
-    """One line a job, newest first."""
-    table = _table("job", ["kind", "title", "status", "path", "cost", "started"], right=False)
+    """One line a job, newest first. A narrow terminal gets the end of each id, which `show` takes as well."""
+    narrow = _console.width < _WIDE
+    table = Table(show_edge=False, pad_edge=False, box=None, header_style="bold")
+    for column in ("job", "kind"):
+        table.add_column(column, no_wrap=True)
+    if narrow:
+        table.add_column("title", no_wrap=True, overflow="ellipsis", max_width=max(_SHORT_ID, _console.width - 58))
+    else:
+        table.add_column("title", overflow="fold")
+    for column in ("status", "cost") if narrow else ("status", "path", "cost", "started"):
+        table.add_column(column, no_wrap=True)
     for report in reports:
         path = "" if report.plan is None else "both" if report.plan.run_both else str(report.plan.chosen)
-        cost = f"${report.cost_usd:.4f}{' (simulated)' if report.simulated else ''}"
+        cost = f"${report.cost_usd:.4f}"
+        if narrow:
+            cost += " sim." if report.simulated else ""
+            table.add_row(report.id[-_SHORT_ID:], report.spec.kind, Text(report.title), report.status, cost)
+            continue
+        cost += " (simulated)" if report.simulated else ""
         started = f"{report.created_at:%Y-%m-%d %H:%M}"
-        table.add_row(report.id, report.spec.kind, report.title, report.status, path, cost, started)
-    _console.print(table)
+        table.add_row(report.id, report.spec.kind, Text(report.title), report.status, path, cost, started)
+    _print_whole(table)
 
 
 def grid(corner: str, columns: Sequence[str], lines: Sequence[Sequence[str]], *, right: int) -> None:
     """A table whose first so many columns after the name are figures."""
     table = Table(show_edge=False, pad_edge=False, box=None, header_style="bold")
-    table.add_column(corner, overflow="fold")
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place < right else "left", no_wrap=place < right)
+    table.add_column(corner, overflow="fold", min_width=_SHORT_ID)
+    for place, column in enumerate(columns[:right], start=1):
+        widest = max([len(column), *(len(line[place]) for line in lines)])
+        table.add_column(column, justify="right", no_wrap=True, min_width=widest)
+    for column in columns[right:]:
+        table.add_column(column)
     for line in lines:
         table.add_row(*(Text(cell) for cell in line))
-    _console.print(table, soft_wrap=False)
+    _print_whole(table)
+
+
+def _print_whole(table: Table) -> None:
+    """Print at the table's least width where the terminal has less: a figure that is cut off would be another one."""
+    least = Measurement.get(_console, _console.options.update(max_width=_WIDEST), table).minimum
+    whole = _console if least <= _console.width else Console(highlight=False, width=least)
+    whole.print(table, soft_wrap=False)
 
 
 def _table(corner: str, columns: Sequence[str], *, right: bool = True) -> Table:
