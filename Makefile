@@ -31,7 +31,7 @@ unit: $(VENV)/installed  ## Run the pure tests only: some ten seconds
 chaos: $(VENV)/installed  ## Prove that nothing is lost or paid twice: kills, faults, random chaos (about 10 minutes)
 	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile -m chaos
 
-e2e: $(VENV)/installed  ## Prove the deployed service: Prefect server, workers, PostgreSQL, Redis, a browser (.ci/packages installs them; about 15 minutes)
+e2e: $(VENV)/installed  ## Prove the deployed service: Prefect server, workers, PostgreSQL, Redis, a browser (.ci/packages installs them; 15 to 20 minutes)
 	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile -m e2e
 
 serve: $(VENV)/installed  ## Run the whole service on this machine until Ctrl-C
