@@ -220,7 +220,7 @@ def test_an_interrupted_run_says_how_to_go_on_with_it(with_key: Shell, simulator
     """Also where the same command would start anew."""
     book(with_key.folder, 3)
     command = (*RUN, "--path", "single_pass", "--json", "--again")
-    simulator.faults("item", "slow", seconds=1.5)
+    simulator.faults("item", "slow", seconds=4)
     process = subprocess.Popen(
         [sys.executable, "-m", "throughline", *command],
         cwd=with_key.folder,
