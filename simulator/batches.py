@@ -194,6 +194,7 @@ class Batches:
             custom_id=item["custom_id"],
             kind="batch_item",
             delivered=False,
+            fault=None if fault is None else fault.what,
         )
         return {"type": "succeeded", "message": answer.message()}
 

@@ -32,6 +32,8 @@ class Row:
     fingerprint: str
     delivered: bool
     at: str
+    fault: str | None = None
+    """The scripted failure of the item that spoilt what the model said."""
 
 
 class RowKeeper(Protocol):
@@ -89,6 +91,7 @@ class Bill:
         custom_id: str | None = None,
         kind: Kind = "message",
         delivered: bool = True,
+        fault: str | None = None,
     ) -> Row:
         is_batch, geo = kind == "batch_item", params.get("inference_geo")
         cost = cost_usd(model, usage, is_batch=is_batch, inference_geo=geo)
@@ -103,6 +106,7 @@ class Bill:
             fingerprint=fingerprint(params),
             delivered=delivered,
             at=datetime.now(UTC).isoformat(),
+            fault=fault,
         )
         self._rows.append(row)
         self._save([row])

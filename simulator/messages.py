@@ -21,7 +21,8 @@ async def create(call: Call) -> ASGIApp:
     if fault is not None and fault.what == "errored":
         raise errored(fault)
     answer = call.world.answer(params, model, fault)
-    row = call.world.bill.charge(model, params, answer.usage(), request_id=call.request_id)
+    spoilt_by = None if fault is None else fault.what
+    row = call.world.bill.charge(model, params, answer.usage(), request_id=call.request_id, fault=spoilt_by)
     call.rows.append(row)
     if params.get("stream"):
         return MessageStream(call, answer, row)

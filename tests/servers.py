@@ -41,6 +41,10 @@ class Simulator:
         script = {"on": on, "what": what, "times": times, "skip": skip, "match": match, "args": args}
         self._http.post("/_sim/faults", json=script).raise_for_status()
 
+    def heal(self) -> None:
+        """Forget every scripted failure."""
+        self._http.delete("/_sim/faults").raise_for_status()
+
     def release(self) -> int:
         """Accept every request that was held back on its way; how many those were."""
         return self._http.post("/_sim/release").raise_for_status().json()["released"]

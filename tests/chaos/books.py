@@ -114,6 +114,12 @@ class Books:
                 return call
         return None
 
+    def is_troubled(self, job_id: str) -> bool:
+        """Whether something went wrong on the job's way that was not its own doing."""
+        spoilt = {call.job_id for row in self.billed if row["fault"] and (call := self._call_of(row)) is not None}
+        broken = {call.job_id for call in self.calls if call.errors or call.outcome is None}
+        return job_id in spoilt | broken
+
     def faults(self) -> list[str]:
         """Everything that must not be."""
         found: list[str] = []

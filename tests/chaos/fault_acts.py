@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import httpx
-
 from tests.chaos.books import read_jobs
 from tests.chaos.children import Child, Machine
 from tests.faults.support import book
@@ -46,7 +44,7 @@ def done(child: Child) -> Child:
 
 def heal(machine: Machine) -> None:
     """No fault strikes from here on."""
-    httpx.delete(f"{machine.simulator.url}/_sim/faults", verify=False, trust_env=False).raise_for_status()
+    machine.simulator.heal()
 
 
 def rounds(machine: Machine) -> None:

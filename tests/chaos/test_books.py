@@ -5,11 +5,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.chaos.books import read_books
+from tests.chaos.books import read_books, read_jobs
 from tests.chaos.children import Machine
 from tests.chaos.lives import OPTIONS
 from tests.faults.support import BATCHES, MESSAGES, book
 from tests.servers import SIMULATED_KEY
+from throughline.domain.job import JobStatus
 
 
 def test_books_that_balance_have_no_faults(machine: Machine):
@@ -36,6 +37,21 @@ def test_two_jobs_that_ask_the_same_have_paid_once_each(machine: Machine):
     books = read_books(machine.simulator, machine.database_url)
     assert len(books.billed) == 4
     assert books.faults() == []
+
+
+@pytest.mark.parametrize("what", ["truncate", "drop_units", "empty_units"])
+@pytest.mark.parametrize("path", ["single_pass", "chunked"])
+def test_a_job_whose_answers_were_spoilt_is_told_from_one_whose_answers_were_not(
+    path: str, what: str, machine: Machine
+):
+    machine.simulator.faults("item", what, times=-1)
+    machine.run("run", book(machine.folder, 1), *OPTIONS, path)
+    machine.simulator.heal()
+    machine.run("run", book(machine.folder, 2), *OPTIONS, path)
+    spoilt, sound = read_jobs(machine.database_url)
+    books = read_books(machine.simulator, machine.database_url)
+    assert (spoilt.status, books.is_troubled(spoilt.id)) == (JobStatus.ESCALATED, True)
+    assert (sound.status, books.is_troubled(sound.id)) == (JobStatus.DONE, False)
 
 
 def _send(machine: Machine, address: str, headers: dict[str, str], body: dict[str, Any]) -> None:

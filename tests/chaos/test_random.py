@@ -13,7 +13,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import pytest
 
 from storage import jobs as job_rows
@@ -201,7 +200,7 @@ def _bury(chaos: Chaos, mortal: Mortal) -> None:
 
 def _heal(chaos: Chaos) -> None:
     """No fault strikes from here on."""
-    httpx.delete(f"{chaos.machine.simulator.url}/_sim/faults", verify=False, trust_env=False).raise_for_status()
+    chaos.machine.simulator.heal()
 
 
 def _calm(chaos: Chaos) -> None:
@@ -273,8 +272,7 @@ def _wrong(machine: Machine, reports: list[JobReport], books: Books) -> list[str
             missing = lacking(machine.database_url, job)
             wrong += [f"{job.id} is done and lacks {missing}"] if missing else []
         elif job.status is JobStatus.ESCALATED:
-            troubled = [call for call in books.calls if call.job_id == job.id and (call.errors or call.outcome is None)]
-            if not job.reason or not troubled:
+            if not job.reason or not books.is_troubled(job.id):
                 wrong.append(f"{job.id} was escalated without a fault: {job.reason}")
         else:
             wrong.append(f"{job.id} is {job.status}: {job.reason}")

@@ -93,7 +93,7 @@ class Service:
 
     def heal(self) -> None:
         """No fault strikes from here on; batches, bill and requests stay."""
-        httpx.delete(f"{self.simulator.url}/_sim/faults", verify=False, trust_env=False).raise_for_status()
+        self.simulator.heal()
 
     def listed(self) -> list[dict[str, Any]]:
         """The batches that the API has, newest first."""

@@ -97,6 +97,14 @@ async def test_a_batch_item_costs_half_of_the_same_call(client: AsyncAnthropic, 
     assert (batched["kind"], batched["custom_id"]) == ("batch_item", "a")
 
 
+async def test_the_bill_says_which_answers_a_fault_spoilt(client: AsyncAnthropic, simulator: Simulator):
+    simulator.fault("item", "truncate", times=2)
+    await plain(client, params())
+    await run_batch(client, item("a"))
+    await plain(client, params())
+    assert [row["fault"] for row in simulator.bill()["rows"]] == ["truncate", "truncate", None]
+
+
 async def test_reset_forgets_everything(client: AsyncAnthropic, simulator: Simulator):
     await client.messages.create(**params())
     await run_batch(client, item("a"))
