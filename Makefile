@@ -25,7 +25,7 @@ demo: $(VENV)/installed  ## Run a real job both ways on the simulator and compar
 test: $(VENV)/installed  ## Run the tests, a process for each core
 	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile
 
-unit: $(VENV)/installed  ## Run the pure tests only: some ten seconds
+unit: $(VENV)/installed  ## Run the pure tests only: some five seconds
 	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile tests/unit
 
 chaos: $(VENV)/installed  ## Prove that nothing is lost or paid twice: kills, faults, random chaos (about 10 minutes)

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.unit.test_routing import POLICY, case
+from tests.unit.plans import POLICY, case
 from throughline.domain import estimates, looking, sizing
 from throughline.domain.job import Depth, Effort, Kind, Path, PathChoice
 from throughline.domain.looking import Look
