@@ -42,13 +42,22 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say once, before anything starts, what `make e2e` lacks on this machine: a skipped proof proves nothing."""
-    if "e2e" not in config.option.markexpr or "not e2e" in config.option.markexpr:
-        return
-    from tests.e2e.packages import missing
+    """Before anything starts: the tables of the chaos, and what `make e2e` lacks on this machine."""
+    if _asked_for("chaos", config):
+        from tests.chaos import tables
 
-    if lacking := missing():
-        raise pytest.UsageError(f"These tests need {', '.join(lacking)}. On Debian, .ci/packages installs all of it.")
+        config.pluginmanager.register(tables)
+    if _asked_for("e2e", config):
+        from tests.e2e.packages import missing
+
+        if lacking := missing():  # a skipped proof proves nothing
+            message = f"These tests need {', '.join(lacking)}. On Debian, .ci/packages installs all of it."
+            raise pytest.UsageError(message)
+
+
+def _asked_for(marker: str, config: pytest.Config) -> bool:
+    expression = config.option.markexpr
+    return marker in expression and f"not {marker}" not in expression
 
 
 def pytest_unconfigure() -> None:

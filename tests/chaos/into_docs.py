@@ -1,7 +1,7 @@
 """Puts the tables of the last `make chaos` into a page: `python -m tests.chaos.into_docs docs/reliability.md`.
 
-A table stands between `<!-- chaos: TITLE -->` and `<!-- end -->`. A title that the last run does not have is left as
-it is, and named.
+A table stands between `<!-- chaos: TITLE -->` and `<!-- end -->`. A title that no run has made is left as it is, and
+named. A run of some of the chaos renews its own tables and leaves the others as the run before made them.
 """
 
 import re
@@ -10,21 +10,23 @@ from pathlib import Path
 
 from tests.servers import ROOT
 
-TABLES = ROOT / ".throughline" / "chaos-tables.md"
+TABLES = Path(".throughline", "chaos-tables.md")  # in the folder of the project
 _PLACE = re.compile(r"(<!-- chaos: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 _PADDING = re.compile(r" +(?= \|)|(?<=---)-+")
 
 
-def keep(tables: dict[str, str]) -> None:
-    """Write the tables of a run down, by title."""
-    TABLES.parent.mkdir(exist_ok=True)
-    sections = [f"## {title}\n{_PADDING.sub('', table)}\n" for title, table in tables.items()]
-    TABLES.write_text("\n".join(sections))
+def keep(tables: dict[str, str], file: Path) -> None:
+    """Write the tables of a run down, by title, beside those of earlier runs that it did not make."""
+    file.parent.mkdir(exist_ok=True)
+    made = {title: _PADDING.sub("", table) for title, table in tables.items()}
+    file.write_text("\n".join(f"## {title}\n{table}\n" for title, table in (kept(file) | made).items()))
 
 
-def kept() -> dict[str, str]:
-    """The tables of the last run, by title."""
-    sections = TABLES.read_text().split("## ")[1:]
+def kept(file: Path) -> dict[str, str]:
+    """The tables that runs have written down, by title; none before the first run."""
+    if not file.exists():
+        return {}
+    sections = re.split(r"^## ", file.read_text(), flags=re.MULTILINE)[1:]
     return {title: table.strip() for title, _, table in (section.partition("\n") for section in sections)}
 
 
@@ -39,11 +41,11 @@ def replaced(page: str, tables: dict[str, str]) -> str:
 
 
 def main(file: Path) -> None:
-    tables, page = kept(), file.read_text()
+    tables, page = kept(ROOT / TABLES), file.read_text()
     places = {title for _, title, _ in _PLACE.findall(page)}
     file.write_text(replaced(page, tables))
     for title in sorted(places):
-        sys.stdout.write(f"{title}: {'renewed' if title in tables else 'NOT in the last run, left as it was'}\n")
+        sys.stdout.write(f"{title}: {'renewed' if title in tables else 'of no run, left as it was'}\n")
 
 
 if __name__ == "__main__":
