@@ -61,8 +61,8 @@ class _Server(uvicorn.Server):
         threading.Thread(target=wait_for_end, daemon=True).start()
 
 
-def _parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m simulator", description="A local stand-in for the Claude API.")
+def _parse(prog: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=prog, description="A local stand-in for the Claude API.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
     parser.add_argument("--mode", choices=("full", "messages-only"), default="full")
@@ -72,7 +72,7 @@ def _parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--state", type=Path, help="keep batches and the bill in this file")
     parser.add_argument("--exit-with-stdin", action="store_true", help="stop when stdin ends")
     parser.add_argument("--no-request-log", action="store_true", help="do not keep what was received")
-    parsed = parser.parse_args(arguments)
+    parsed = parser.parse_args()
     if not 0 <= parsed.thinking_share < 1:
         parser.error("--thinking-share must be at least 0 and below 1")
     return parsed
@@ -88,9 +88,9 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def main() -> None:
-    """Serve until told to stop."""
-    parsed = _parse()
+def main(prog: str = "python -m simulator") -> None:
+    """Serve until told to stop; `prog` is what was typed, for its help."""
+    parsed = _parse(prog)
     options = Options(
         mode=parsed.mode,
         batch_seconds=parsed.batch_seconds,

@@ -1,7 +1,7 @@
 """Reading a job as a whole: what `show`, `list` and the progress display tell."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,8 +13,8 @@ from storage import attempts as attempt_rows
 from storage import jobs as job_rows
 from storage.attempts import Attempt
 from storage.engine import Tx
-from storage.tables import calls, citations, jobs, units
-from throughline.domain.job import AttemptId, JobId, JobStatus
+from storage.tables import calls, citations, jobs
+from throughline.domain.job import AttemptId, JobId, JobStatus, Path, Role
 from throughline.domain.ledger import CallState
 from throughline.domain.pricing import Usage
 from throughline.domain.report import AttemptReport, CitationCounts, JobReport
@@ -24,13 +24,18 @@ OPEN = (CallState.INTENDED, CallState.SENT, CallState.RECEIVED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a job has come."""
+    """How far a job has come: units by the path that they are written for, a fallback's among the single pass's."""
 
-    units_written: int
+    units: Mapping[Path, int]
     calls_done: int
     calls_open: int
     output_tokens: int
     cost_usd: Decimal
+
+    @property
+    def units_written(self) -> int:
+        """The units of all paths; one that a repair wrote anew counts once."""
+        return sum(self.units.values())
 
 
 def job(tx: Tx, job_id: JobId) -> JobReport:
@@ -108,10 +113,13 @@ def progress(tx: Tx, job_id: JobId) -> Progress:
         )
     ).one()
     attempts = attempt_rows.of_job(tx, job_id)
-    ids = [attempt.id for attempt in attempts]
-    written = (tx.execute(select(func.count()).select_from(units).where(units.c.attempt_id.in_(ids)))).scalar_one()
+    written: dict[Path, int] = {}
+    for attempt in attempts:
+        if attempt.role is not Role.REPAIR:
+            path = Path.SINGLE_PASS if attempt.role is Role.FALLBACK else attempt.path
+            written[path] = written.get(path, 0) + _units_written(tx, attempt)
     return Progress(
-        units_written=written,
+        units=written,
         calls_done=row.done,
         calls_open=row.open,
         output_tokens=int(row.output_tokens),

@@ -125,11 +125,12 @@ async def _run_again(report: JobReport, decision: Decision) -> Callable[[Tx], Jo
     return await registration.prepare_again(report.id, spec, nonce=uuid.uuid4().hex)
 
 
-def _said(decision: Decision, again: JobId | None) -> str | None:
-    """The decision as the job's reason; an approval needs none."""
-    if decision.choice is Choice.APPROVE:
-        return decision.reason or None
-    words = f"Rejected by {decision.reviewer}." if again is None else f"Run again as job {again}."
+def _said(decision: Decision, again: JobId | None) -> str:
+    """The decision as the job's reason: what was decided, by whom, and why."""
+    done = "Approved" if decision.choice is Choice.APPROVE else "Rejected"
+    words = f"{done} by {decision.reviewer}."
+    if again is not None:
+        words = f"Run again as job {again}, as {decision.reviewer} decided."
     return f"{words} {decision.reason}".strip()
 
 

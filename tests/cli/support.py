@@ -93,6 +93,11 @@ class Shell:
         }
         return {**clean, **self.variables, **(variables or {})}
 
+    def with_ledger(self) -> "Shell":
+        """The same directory, with an empty ledger in it."""
+        assert self.throughline("db", "upgrade").code == 0
+        return self
+
     def job_rows(self) -> int:
         """How many jobs the ledger in this directory has; none when there is no ledger."""
         file = self.folder / ".throughline" / "throughline.db"

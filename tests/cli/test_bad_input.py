@@ -53,9 +53,29 @@ CASES = {
         says=("notes.md lies outside", "THROUGHLINE_SOURCE_ROOTS"),
     ),
     "unknown kind": Case(options=("--kind", "poem"), says=("'poem'", "summary", "code_review", "--help")),
+    "kind with a slip": Case(
+        options=("--kind", "sumary"), says=("'synthesis'. Did you mean 'summary'? See: throughline",)
+    ),
+    "path with a slip": Case(options=("--path", "single-pass"), says=("Did you mean 'single_pass'?",)),
+    "depth with a slip": Case(options=("--depth", "exhausting"), says=("Did you mean 'exhaustive'?",)),
+    "model with a slip": Case(
+        options=("--model", "claude-sonet-5-5"), says=("Did you mean 'claude-sonnet-5-5'? Known",)
+    ),
+    "waiting for no deployment": Case(
+        options=("--wait",), says=("--wait is for runs of a deployment", "Leave it out.")
+    ),
+    "shown by a Prefect server that is away": Case(
+        variables={"PREFECT_API_URL": "http://me:secret@127.0.0.1:9/api"},
+        says=(
+            "The Prefect server at http://127.0.0.1:9/api cannot be reached",
+            "Or unset PREFECT_API_URL to run without",
+        ),
+    ),
     "unknown path": Case(options=("--path", "shortcut"), says=("'shortcut'", "single_pass", "chunked", "--help")),
     "unknown depth": Case(options=("--depth", "abysmal"), says=("'abysmal'", "exhaustive", "--help")),
-    "unknown option": Case(options=("--fast",), says=("--fast", "--help")),
+    "unknown option": Case(
+        options=("--zzz",), says=("throughline: No such option '--zzz'. See: throughline run --help\n",)
+    ),
     "deployment without a server": Case(
         options=("--deployment", "document-job"), says=("PREFECT_API_URL names no Prefect server", "throughline serve")
     ),
@@ -86,6 +106,7 @@ CASES = {
     "price of reading that is no number": Case(options=("--review-usd-per-hour", "much"), says=("'much' is not an",)),
     "risk that is no chance": Case(options=("--risk-of-cut", "1"), says=("--risk-of-cut", "0<x<1")),
     "budget that is no number": Case(options=("--budget-usd", "much"), says=("'much' is not an amount", "2.50")),
+    "deadline of now": Case(options=("--deadline", "0h"), says=("The deadline '0h' must lie ahead.", "45m")),
     "unparsable deadline": Case(options=("--deadline", "soon"), says=("'soon' is not understood", "45m")),
     "setting that is no number": Case(
         variables={"THROUGHLINE_BATCH_POLL_S": "often"}, says=("THROUGHLINE_BATCH_POLL_S is not usable",)
@@ -185,12 +206,52 @@ def test_an_address_where_nothing_listens_is_refused_within_seconds(shell: Shell
 
 
 def test_an_old_database_is_refused_with_the_command_that_upgrades_it(shell: Shell):
-    assert shell.throughline("list").code == 0  # makes the ledger
+    shell.with_ledger()
     file = shell.folder / ".throughline" / "throughline.db"
     with sqlite3.connect(file) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '0000'")
     connection.close()
     assert_refused(shell.throughline("list"), "is at version 0000", "throughline db upgrade")
+
+
+READING = {
+    "list": ("list",),
+    "show": ("show", "01"),
+    "export": ("export", "01", "-o", "output.md"),
+    "report": ("report",),
+    "audit": ("audit",),
+    "calibrate": ("calibrate",),
+    "compare": ("compare",),
+    "compare of a job": ("compare", "01"),
+    "inbox": ("inbox",),
+    "decide": ("decide", "01", "reject"),
+    "resume": ("resume", "01", "--simulate"),
+    "cancel": ("cancel", "01"),
+}
+
+
+@pytest.mark.parametrize("arguments", READING.values(), ids=READING.keys())
+def test_a_command_about_what_is_there_makes_no_ledger(shell: Shell, arguments: tuple[str, ...]):
+    mistyped = {"THROUGHLINE_DATABASE_URL": "sqlite:///nosuch/typo.db"}
+    assert_refused(
+        shell.throughline(*arguments, **mistyped), "no ledger at nosuch/typo.db", "throughline run", "DATABASE_URL"
+    )
+    assert list(shell.folder.iterdir()) == []
+
+
+def test_an_address_that_is_no_prefect_server_begins_no_job(with_key: Shell, simulator: Simulator):
+    (with_key.folder / "notes.md").write_text(NOTES)
+    ended = with_key.throughline("run", "notes.md", "--kind", "summary", PREFECT_API_URL=f"{simulator.url}/api")
+    assert_refused(ended, f"No Prefect server answers at {simulator.url}/api: the status is 404.", "ends in /api.")
+    assert with_key.job_rows() == 0
+
+
+def test_resume_needs_the_prefect_server_that_is_to_show_it(with_key: Shell, simulator: Simulator):
+    (with_key.folder / "notes.md").write_text(NOTES)
+    job = with_key.throughline("submit", "notes.md", "--kind", "summary", "--json").object["job_id"]
+    ended = with_key.throughline("resume", job, PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert_refused(ended, "The Prefect server at http://127.0.0.1:9/api cannot be reached")
+    assert simulator.requests("POST") == []
 
 
 def test_a_command_that_does_not_exist_is_refused(shell: Shell):

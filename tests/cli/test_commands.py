@@ -117,6 +117,10 @@ def test_show_takes_the_end_of_an_id_and_prints_for_people(shared: Shell, job: d
     assert "citations verified" in shown.stdout
 
 
+def test_the_simulators_help_names_the_command_that_was_typed(shared: Shell):
+    assert shared.throughline_anew("simulator", "--help").stdout.startswith("usage: throughline simulator [-h] ")
+
+
 def test_show_of_an_unknown_job_says_where_to_look(shared: Shell, job: dict[str, Any]):
     shown = shared.throughline("show", "nonesuch")
     assert (shown.code, shown.stdout) == (2, "")

@@ -45,14 +45,14 @@ def written_nowhere(shell: Shell, *arguments: str) -> Ended:
 @pytest.mark.parametrize("arguments", [("list",), ("list", "--json"), ("--help",)], ids=" ".join)
 def test_an_output_that_cannot_be_written_is_told_in_one_sentence(shell: Shell, arguments: tuple[str, ...]):
     with Path("/dev/full").open("wb") as full:
-        ended = writing_to(full, shell, *arguments)
+        ended = writing_to(full, shell.with_ledger(), *arguments)
     assert (ended.code, ended.stderr.count("\n")) == (4, 1)
     assert ended.stderr.startswith("throughline: The output cannot be written: No space left on device.")
 
 
 @pytest.mark.parametrize("arguments", [("list",), ("list", "--json"), ("--help",)], ids=" ".join)
 def test_a_reader_who_wants_no_more_is_no_error_to_tell(shell: Shell, arguments: tuple[str, ...]):
-    ended = written_nowhere(shell, *arguments)
+    ended = written_nowhere(shell.with_ledger(), *arguments)
     assert (ended.code, ended.stderr) == (1, "")
 
 
@@ -61,7 +61,7 @@ def test_a_caller_who_closed_the_output_gets_none(shell: Shell, arguments: str):
     command = f'exec "{sys.executable}" -m throughline {arguments} >&-'
     ended = subprocess.run(
         ["sh", "-c", command],
-        cwd=shell.folder,
+        cwd=shell.with_ledger().folder,
         env=shell.environment(),
         stderr=subprocess.PIPE,
         text=True,

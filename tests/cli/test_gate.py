@@ -46,6 +46,13 @@ def test_what_is_meant_for_another_choice_decides_nothing(shell: Shell, options:
     assert shell.throughline("show", job, "--json").object["status"] == "escalated"
 
 
+def test_what_was_decided_is_told_with_who_decided_and_why(shell: Shell):
+    job = asked(shell)["job_id"]
+    assert shell.throughline("decide", job, "approve", "--reviewer", "Ada", "--reason", "reads well").code == 0
+    assert "\nApproved by Ada. reads well\n" in shell.throughline(*ASK).stdout
+    assert "\nApproved by Ada. reads well\n" in shell.throughline("resume", job, "--simulate").stdout
+
+
 def asked(shell: Shell) -> dict[str, Any]:
     """A job that waits for a person."""
     book(shell.folder, 2)

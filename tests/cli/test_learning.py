@@ -74,7 +74,7 @@ def test_calibrate_tells_both_worlds_apart(with_key: Shell):
 
 
 def test_calibrate_of_an_empty_ledger_says_how_to_begin(shell: Shell):
-    ended = shell.throughline("calibrate")
+    ended = shell.with_ledger().throughline("calibrate")
     assert (ended.code, ended.stderr) == (0, "")
     assert ended.stdout == "No attempt has finished yet. Start one: throughline run FILE --kind summary --simulate\n"
     assert ok(shell.throughline("calibrate", "--json")) == {"real": None, "simulated": None}
@@ -124,7 +124,7 @@ def test_a_log_that_cannot_be_read_is_named(shell: Shell, head: str, line: str, 
 
 def test_a_folder_that_cannot_be_written_is_named(with_key: Shell):
     (with_key.folder / "taken").write_text("a file")
-    ended = with_key.throughline("calibrate", "--plots", "taken")
+    ended = with_key.with_ledger().throughline("calibrate", "--plots", "taken")
     assert_refused(ended, "The drawings cannot be written to taken: File exists")
 
 

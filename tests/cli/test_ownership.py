@@ -42,7 +42,7 @@ def test_a_file_takes_the_table(with_key: Shell):
 
 
 def test_an_empty_ledger_says_how_to_begin(shell: Shell):
-    assert "Nothing was spent" in shell.throughline("report").stdout
+    assert "Nothing was spent" in shell.with_ledger().throughline("report").stdout
 
 
 @pytest.mark.parametrize("since", ["yesterday-ish", "0d", "2026-13-01"])

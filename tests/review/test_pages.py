@@ -125,7 +125,7 @@ async def test_an_output_that_was_preferred_blind_is_published_and_the_reason_sa
     single, chunked = sorted(job.attempts, key=lambda a: a.path != "single_pass")
     wanted = single if swapped(job.id, "Ada") else chunked
     assert published.id == wanted.id
-    assert job.reason == f"clearer (compared blind, preferred {wanted.path})"
+    assert job.reason == f"Approved by Ada. clearer (compared blind, preferred {wanted.path})"
 
 
 @pytest.mark.parametrize("page", ["", "/compare", "/figures"])
@@ -145,7 +145,7 @@ async def test_who_has_seen_an_output_with_its_path_decides_and_is_not_counted_a
         assert "Nobody has decided after a blind reading yet." in await visitor.text("/comparison?jobs=simulated")
     job = await service.job()
     assert (job.status, job.published_attempt_id is None) == (JobStatus.DONE, False)
-    assert job.reason == "clearer (compared without paths, which were known already)"
+    assert job.reason == "Approved by Ada. clearer (compared without paths, which were known already)"
 
 
 async def test_the_inbox_leads_to_a_blind_comparison_before_anything_is_read(service: Service, tmp_path: FilePath):

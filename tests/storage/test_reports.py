@@ -24,7 +24,7 @@ from tests.storage.support import (
     unit,
 )
 from throughline.domain.citations import CheckedCitation, CitationStatus
-from throughline.domain.job import AttemptStatus, JobId, JobStatus, Path
+from throughline.domain.job import AttemptStatus, JobId, JobStatus, Path, Role
 from throughline.domain.ledger import CallState
 from throughline.domain.pricing import Usage
 from throughline.domain.report import AttemptReport, CitationCounts
@@ -143,9 +143,20 @@ def test_progress_counts_what_is_done_open_written_and_paid(ledger: Engine):
     assert (progress.output_tokens, progress.cost_usd) == (100, Decimal("0.3"))
 
 
+def test_progress_counts_units_by_the_path_that_they_are_for_and_a_repaired_one_once(ledger: Engine):
+    with transaction(ledger) as tx:
+        chain = begun(tx)
+        single = begin(tx, chain.job_id, Path.SINGLE_PASS)
+        rest = begin(tx, chain.job_id, Path.CHUNKED, role=Role.FALLBACK, continues=single.id)
+        repair = begin(tx, chain.job_id, Path.CHUNKED, role=Role.REPAIR, continues=chain.id)
+        for attempt, names in ((chain, ["u001", "u002"]), (single, ["u001"]), (rest, ["u002"]), (repair, ["u001"])):
+            attempts.save_units(tx, attempt.id, intend(tx, attempt), [unit(name) for name in names])
+        progress = reports.progress(tx, chain.job_id)
+    assert progress.units == {Path.CHUNKED: 2, Path.SINGLE_PASS: 2}
+    assert progress.units_written == 4
+
+
 def test_a_job_that_has_not_begun_has_come_nowhere(ledger: Engine):
     with transaction(ledger) as tx:
         progress = reports.progress(tx, register(tx).id)
-    assert progress == reports.Progress(
-        units_written=0, calls_done=0, calls_open=0, output_tokens=0, cost_usd=Decimal(0)
-    )
+    assert progress == reports.Progress(units={}, calls_done=0, calls_open=0, output_tokens=0, cost_usd=Decimal(0))

@@ -55,7 +55,7 @@ def audit(
 
 async def _ledger(kind: Kind | None, since_: str | None, *, simulated: bool, as_json: bool) -> int:
     start = since(since_, runtime.now())
-    async with opened():
+    async with opened(existing=True):
         found = await burdened(simulated=simulated, since=start, kind=kind)
     if as_json:
         told = {"simulated": simulated, "least_jobs": LEAST_JOBS, "usd_per_hour": dollars(found.usd_per_hour)}

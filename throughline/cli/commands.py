@@ -23,6 +23,7 @@ from tasks.job_life import finished
 from throughline import __version__, settings
 from throughline.cli import display, progress
 from throughline.cli.request import Options, find, job_options, one_of, opened
+from throughline.cli.server import quieten
 from throughline.domain import document
 from throughline.domain.comparison import path_of
 from throughline.domain.job import JobId, JobStatus, Path
@@ -53,7 +54,7 @@ def main() -> None:
 
 def _carried_out() -> object:
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="throughline", standalone_mode=False)
         sys.stdout.flush()
     except _Interrupted as interrupted:
         code = _complain(str(interrupted), 130)
@@ -63,7 +64,7 @@ def _carried_out() -> object:
         click.echo(error.ctx.get_help(), err=True)
         code = 2
     except click.ClickException as error:
-        code = _complain(f"{' '.join(error.format_message().split())} See: throughline --help", 2)
+        code = _complain(_mistyped(error), 2)
     except BudgetExceeded as error:
         code = _complain(str(error), 5)
     except JobBusy as error:
@@ -71,6 +72,14 @@ def _carried_out() -> object:
     except ThroughlineError as error:
         code = _complain(str(error), 2)
     return code
+
+
+def _mistyped(error: click.ClickException) -> str:
+    """What the parser says, as a sentence, and whose --help tells more."""
+    said = " ".join(error.format_message().split())
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command_path if context is not None else "throughline"
+    return f"{said if said.endswith(('.', '?', '?)')) else said + '.'} See: {command} --help"
 
 
 def _without_output(error: OSError) -> int:
@@ -101,6 +110,8 @@ def cli() -> None:
 def run(again: bool, deployment: str | None, wait: bool, **typed: Any) -> int:  # Any: click passes options by name
     """Run a job, or go on with it, and wait for its end; or start it as a run of a deployment."""
     options = Options(**typed)
+    if deployment is None and wait:
+        raise BadInput("--wait is for runs of a deployment: a run here is waited for anyway. Leave it out.")
     if deployment is None:
         return asyncio.run(_run(options, again=again))
     if again:
@@ -127,6 +138,7 @@ async def _run(options: Options, *, again: bool) -> int:
     request = options.request(chosen, again=again)
     found = registration.read(request, chosen)
     async with opened(simulate=options.simulate) as rt:
+        await _require_prefect()
         job = await registration.register_read(request, found)
         if job.status in (JobStatus.DONE, JobStatus.ESCALATED):
             state = "is finished already" if job.status is JobStatus.DONE else "waits for a person's decision"
@@ -145,11 +157,12 @@ def resume(job: str, simulate: bool, as_json: bool) -> int:
 
 
 async def _resume(wanted: str, *, simulate: bool, as_json: bool) -> int:
-    async with opened(simulate=simulate) as rt:
+    async with opened(simulate=simulate, existing=True) as rt:
         job_id = await find(rt, wanted)
         if (report := read_report(job_id)).status is JobStatus.DONE:
             click.echo("This job is finished already.", err=True)
             return _tell(report, as_json=as_json)
+        await _require_prefect()
         return await _follow(rt, job_id, simulate=simulate, as_json=as_json)
 
 
@@ -159,7 +172,7 @@ async def _follow(rt: runtime.Runtime, job_id: JobId, *, simulate: bool, as_json
     if not as_json:
         display.plan(plan)
     try:
-        async with progress.shown(rt.engine, job_id, units=plan.size.units, quiet=as_json):
+        async with progress.shown(rt.engine, job_id, plan, quiet=as_json):
             await _carry_out(job_id)
     except asyncio.CancelledError:
         resume = f"throughline resume {job_id}{' --simulate' if simulate else ''}"
@@ -167,9 +180,17 @@ async def _follow(rt: runtime.Runtime, job_id: JobId, *, simulate: bool, as_json
     return _tell(read_report(job_id), as_json=as_json)
 
 
+async def _require_prefect() -> None:
+    """Where a Prefect server is to show the run, that it answers: else nothing is begun."""
+    if os.environ.get("PREFECT_API_URL"):
+        quieten()
+        from deployments.reaching import require_answer
+
+        await require_answer()
+
+
 async def _carry_out(job_id: JobId) -> None:
     """Run the flow: shown by a Prefect server where one is configured, else in this process alone."""
-    os.environ.setdefault("DO_NOT_TRACK", "1")
     try:
         if os.environ.get("PREFECT_API_URL"):
             from flows.registered_job import registered_job  # Prefect takes a second to import
@@ -226,7 +247,7 @@ def show(job: str, as_json: bool) -> int:
 
 
 async def _show(wanted: str, *, as_json: bool) -> int:
-    async with opened() as rt:
+    async with opened(existing=True) as rt:
         report = read_report(await find(rt, wanted))
         if as_json:
             click.echo(display.report_json(report, runtime.current().settings.review_url))
@@ -248,7 +269,7 @@ def list_jobs(limit: int, as_json: bool) -> int:
 
 
 async def _list(limit: int, *, as_json: bool) -> int:
-    async with opened() as rt:
+    async with opened(existing=True) as rt:
         with reading(rt.engine) as tx:
             found = [reports.job(tx, job_id) for job_id in jobs.recent(tx, limit)]
         if as_json:
@@ -276,7 +297,7 @@ def export(job: str, output: FilePath, path: str | None) -> int:
 
 
 async def _export(wanted: str, file: FilePath, path: Path | None) -> int:
-    async with opened() as rt:
+    async with opened(existing=True) as rt:
         report = read_report(await find(rt, wanted))
         fitting = [a for a in report.attempts if path is None or path_of(a, report) is path]
         published = [a for a in fitting if a.id == report.published_attempt_id]
@@ -329,4 +350,5 @@ async def _upgrade() -> int:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def simulator(arguments: tuple[str, ...]) -> None:
     """Start the local stand-in for the Claude API; --help shows its options."""
-    os.execv(sys.executable, [sys.executable, "-m", "simulator", *arguments])  # one process: a signal ends it
+    program = "from simulator.__main__ import main; main('throughline simulator')"
+    os.execv(sys.executable, [sys.executable, "-c", program, *arguments])  # one process: a signal ends it

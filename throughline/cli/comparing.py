@@ -46,7 +46,7 @@ def compare(
 
 
 async def _one(wanted: str, *, as_json: bool) -> int:
-    async with opened() as rt:
+    async with opened(existing=True) as rt:
         report = read_report(await find(rt, wanted))
         with reading(rt.engine) as tx:
             rows = comparing.compared(tx, report)
@@ -93,7 +93,7 @@ def _by_tenth(rows: tuple[Compared, ...]) -> list[list[str]]:
 
 async def _many(kind: Kind | None, since_: str | None, *, simulated: bool, limit: int, as_json: bool) -> int:
     start = since(since_, runtime.now())
-    async with opened() as rt:
+    async with opened(existing=True) as rt:
         with reading(rt.engine) as tx:
             found = comparing.overview(tx, simulated=simulated, kind=kind, since=start, limit=limit)
     if as_json:

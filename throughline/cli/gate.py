@@ -42,7 +42,7 @@ def decide(**typed: Any) -> int:  # Any: click passes options by name
 
 
 async def _decide(*, job: str, simulate: bool, as_json: bool, **typed: Any) -> int:
-    async with opened(simulate=simulate) as rt:
+    async with opened(simulate=simulate, existing=True) as rt:
         job_id = await find(rt, job)
         again = await carry_out_decision(job_id, _decision(**typed))
         await _wake(job_id)
@@ -100,7 +100,7 @@ def inbox(as_json: bool) -> int:
 
 
 async def _inbox(*, as_json: bool) -> int:
-    async with opened() as rt:
+    async with opened(existing=True) as rt:
         waiting = await read(reviews.waiting)
         rows = [(await report_of(review.job_id), review) for review in waiting]
         base = rt.settings.review_url

@@ -39,7 +39,7 @@ def calibrate(limit: int, plots: FilePath | None, as_json_: bool) -> int:
 
 
 async def _calibrate(limit: int, plots: FilePath | None, *, as_json_: bool) -> int:
-    async with opened():
+    async with opened(existing=True):
         real = await learning.calibrated(simulated=False, limit=limit)
         simulated = await learning.calibrated(simulated=True, limit=limit)
     if plots is not None:

@@ -21,14 +21,14 @@ _BY = tuple(by.value for by in By if by not in (By.ATTEMPT, By.LINK))
 
 
 @cli.command()
-@click.option("--by", type=click.Choice(_BY), default="path", show_default=True, help="What a row is.")
+@click.option("--by", type=one_of(_BY), default="path", show_default=True, help="What a row is.")
 @click.option("--since", "since_", metavar="TIME", help="Only what was spent since: a date, or 7d, 12h.")
 @click.option("--kind", type=one_of(Kind), help="Only jobs of that kind.")
 @click.option("--simulated", is_flag=True, help="Simulated jobs, which are never in one table with real ones.")
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["markdown", "csv", "json", "html"]),
+    type=one_of(["markdown", "csv", "json", "html"]),
     default="markdown",
     show_default=True,
     help="CSV and JSON have every column, exact to the last digit.",
@@ -43,7 +43,7 @@ async def _report(
     by: By, since_: str | None, kind: Kind | None, simulated: bool, form: str, output: FilePath | None
 ) -> int:
     start = since(since_, runtime.now())
-    async with opened():
+    async with opened(existing=True):
         found = await owned(by, simulated=simulated, since=start, kind=kind)
         other = 0 if found.rows else (await owned(by, simulated=not simulated, since=start, kind=kind)).total.jobs
     if not found.rows and form == "markdown":

@@ -2,20 +2,23 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import click
 
 from tasks import registration
-from tasks.collecting import cancel_job, collect_once
+from tasks.collecting import Collected, cancel_job, collect_once
 from tasks.conclusion import read_report
 from tasks.flow_runs import NoFlowRuns
-from tasks.sending import enqueue, sweep_queue
+from tasks.sending import Swept, enqueue, sweep_queue
 from throughline import settings
 from throughline.cli.commands import cli
 from throughline.cli.request import Options, find, job_options, opened
 from throughline.domain.job import JobStatus
+from throughline.domain.ledger import IllegalMove
+from throughline.errors import BadInput
 
 _IDLE = (JobStatus.REGISTERED, JobStatus.FAILED, JobStatus.BUDGET, JobStatus.CANCELLED)
 _simulate = click.option("--simulate", is_flag=True, help="Use the local stand-in for the API; no key, no cost.")
@@ -57,7 +60,8 @@ def sweep(limit: int, simulate: bool, as_json: bool) -> int:
 
 async def _sweep(limit: int, *, simulate: bool, as_json: bool) -> int:
     async with opened(simulate=simulate):
-        _tell(asdict(await sweep_queue(limit)), as_json=as_json)
+        swept = await sweep_queue(limit)
+    click.echo(json.dumps(asdict(swept)) if as_json else _told_sweep(swept))
     return 0
 
 
@@ -71,7 +75,8 @@ def collect(simulate: bool, as_json: bool) -> int:
 
 async def _collect(*, simulate: bool, as_json: bool) -> int:
     async with opened(simulate=simulate):
-        _tell(asdict(await collect_once(NoFlowRuns())), as_json=as_json)
+        collected = await collect_once(NoFlowRuns())
+    click.echo(json.dumps(asdict(collected)) if as_json else _told_collect(collected))
     return 0
 
 
@@ -83,14 +88,52 @@ def cancel(job: str) -> int:
 
 
 async def _cancel(wanted: str) -> int:
-    async with opened() as rt:
+    async with opened(existing=True) as rt:
         job_id = await find(rt, wanted)
-        await cancel_job(job_id)
+        try:
+            await cancel_job(job_id)
+        except IllegalMove as error:
+            raise BadInput(f"Job {job_id} has ended ({read_report(job_id).status}): nothing to cancel.") from error
         simulated = read_report(job_id).simulated
     again = f"throughline resume {job_id}{' --simulate' if simulated else ''}"
     click.echo(f"Job {job_id} is cancelled. A batch under way is stopped by the next collect. To go on: {again}")
     return 0
 
 
-def _tell(counts: dict[str, int], *, as_json: bool) -> None:
-    click.echo(json.dumps(counts) if as_json else ", ".join(f"{count} {name}" for name, count in counts.items()))
+def _told_sweep(swept: Swept) -> str:
+    if swept.claimed == 0:
+        return "Nothing is queued."
+    done = [
+        (swept.sent, f"sent in {_count(swept.batches, 'batch', 'batches')}"),
+        (swept.carried_out, "carried out here"),
+        (swept.failed, "failed, and throughline list has them"),
+    ]
+    return f"{_count(swept.claimed, 'queued job', 'queued jobs')} taken: {_listed(done)}."
+
+
+def _told_collect(collected: Collected) -> str:
+    done = [
+        (collected.ingested, "brought in"),
+        (collected.in_doubt, "not found at the API yet"),
+        (collected.troubled, "left for the next collect after an error (see the log)"),
+        (collected.found_late, "found that had been given up"),
+        (collected.cancelled, "cancelled"),
+    ]
+    jobs = [
+        (collected.resumed, "woken on the Prefect server"),
+        (collected.requeued, "queued to go on (throughline sweep)"),
+        (collected.expired, "decided by the clock"),
+    ]
+    looked = f"{_count(collected.open, 'open batch', 'open batches')} looked at"
+    told = [f"{looked}: {_listed(done)}." if any(count for count, _ in done) else f"{looked}."]
+    if any(count for count, _ in jobs):
+        told.append(f"Jobs: {_listed(jobs)}.")
+    return " ".join(told)
+
+
+def _listed(counts: Sequence[tuple[int, str]]) -> str:
+    return ", ".join(f"{count} {what}" for count, what in counts if count) or "none sent"
+
+
+def _count(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"

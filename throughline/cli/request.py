@@ -1,7 +1,7 @@
 """What commands share: the options of a job, the ledger (and the stand-in) opened around a command, finding a job."""
 
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -18,6 +18,7 @@ from tasks.registration import Request
 from throughline import settings
 from throughline.cli import stand_in
 from throughline.cli.duration import seconds
+from throughline.domain.guess import did_you_mean
 from throughline.domain.job import Depth, JobId, JobSpec, Kind, PathChoice, ReviewMode
 from throughline.errors import BadInput
 from throughline.settings import Settings
@@ -66,8 +67,15 @@ class Options:
         return Request(spec=spec, references=self.sources, nonce=uuid.uuid4().hex if again else "")
 
 
-def one_of(values: type[StrEnum]) -> click.Choice[str]:
-    return click.Choice([str(value) for value in values])
+class _Choice(click.Choice[str]):
+    """A choice that asks for the nearest where the one typed is not there."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:  # Any: as Click has it
+        return super().get_invalid_choice_message(value, ctx) + did_you_mean(str(value), self.choices)
+
+
+def one_of(values: Iterable[StrEnum | str]) -> click.Choice[str]:
+    return _Choice([str(value) for value in values])
 
 
 def job_options(command: Callable[..., Any]) -> Callable[..., Any]:  # Any: click decorates any function
@@ -98,8 +106,11 @@ def job_options(command: Callable[..., Any]) -> Callable[..., Any]:  # Any: clic
 
 
 @asynccontextmanager
-async def opened(*, simulate: bool = False) -> AsyncGenerator[runtime.Runtime]:
+async def opened(*, simulate: bool = False, existing: bool = False) -> AsyncGenerator[runtime.Runtime]:
+    """The ledger, and the stand-in where it is wanted, around a command; `existing`: a ledger that must be there."""
     chosen = settings.load()
+    if existing:
+        _require_ledger(chosen.database_url)
     if not simulate:
         async with runtime.opened(chosen) as rt:
             yield rt
@@ -117,6 +128,17 @@ async def opened(*, simulate: bool = False) -> AsyncGenerator[runtime.Runtime]:
         )
         async with runtime.opened(simulated) as rt:
             yield rt
+
+
+def _require_ledger(database_url: str) -> None:
+    """Raise `BadInput` where connecting would make a new, empty file: a mistyped address is not an empty ledger."""
+    url = parse_url(database_url)
+    file = FilePath(url.database or "").expanduser()
+    if url.get_backend_name() == "sqlite" and not str(file).startswith("file:") and not file.exists():
+        raise BadInput(
+            f"There is no ledger at {file}. `throughline run` or `throughline db upgrade` makes one; if yours is "
+            "elsewhere, set THROUGHLINE_DATABASE_URL."
+        )
 
 
 def _beside(database_url: str) -> FilePath:

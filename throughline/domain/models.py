@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from throughline.domain.guess import did_you_mean
 from throughline.errors import BadInput
 
 LONG_OUTPUT_BETA = "output-300k-2026-03-24"
@@ -125,6 +126,7 @@ def find(model_id: str) -> Model:
         return MODELS[model_id]
     known = ", ".join(sorted(MODELS))
     raise BadInput(
-        f"Unknown model {model_id!r}. Known: {known}. For a model of your own endpoint set "
-        "THROUGHLINE_UNLISTED_MODEL to 'id context_tokens output_tokens input_usd_per_mtok output_usd_per_mtok'."
+        f"Unknown model {model_id!r}.{did_you_mean(model_id, MODELS)} Known: {known}. For a model of your own "
+        "endpoint set THROUGHLINE_UNLISTED_MODEL to "
+        "'id context_tokens output_tokens input_usd_per_mtok output_usd_per_mtok'."
     )
