@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from throughline.domain.checks.corpus import Corpus, IndexedSource, Place, words
-from throughline.domain.checks.figures import Figure, figures
+from throughline.domain.checks.figures import Figure
 from throughline.domain.checks.folding import read
 from throughline.domain.checks.material import Material
 from throughline.domain.checks.prose import Block, Statement
@@ -25,7 +25,7 @@ _FOLLOWED = re.compile(r"(?P<word>\w+)[^\w\n]{1,12}\d")
 def check(material: Material) -> Result:
     """Each figure that no source has, has with another unit only, or has only where other things are said."""
     corpus = material.corpus
-    stated = {s: found for s in material.statements if (found := tuple(figures(read(s.text))))}
+    stated = material.figures
     contexts = {statement: _content(statement) for statement in stated}
     positions = corpus.positions({word for found in contexts.values() for word in found}, _MOST_LABEL_PLACES)
     findings: list[Finding] = []

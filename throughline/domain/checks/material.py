@@ -7,6 +7,8 @@ from functools import cached_property
 from throughline.domain.checks import copies, repeats
 from throughline.domain.checks.copies import Copy
 from throughline.domain.checks.corpus import Corpus
+from throughline.domain.checks.figures import Figure, figures
+from throughline.domain.checks.folding import read
 from throughline.domain.checks.prose import CLOSING, Statement, statements
 from throughline.domain.checks.repeats import LEAST_WORDS, Repeat
 from throughline.domain.citations import CheckedCitation, CitationStatus, check_citations
@@ -72,6 +74,12 @@ class Material:
     def copies(self) -> dict[Statement, Copy]:
         """The statements that a source has in the same or nearly the same words."""
         return copies.find(self.statements, self.corpus)
+
+    @cached_property
+    def figures(self) -> dict[Statement, tuple[Figure, ...]]:
+        """The figures of the statements that give any, as they stand in `read(statement.text)`."""
+        stated = ((statement, tuple(figures(read(statement.text)))) for statement in self.statements)
+        return {statement: found for statement, found in stated if found}
 
     @cached_property
     def _deciles(self) -> dict[str, int]:
