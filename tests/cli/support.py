@@ -90,6 +90,7 @@ class Shell:
             "PYTHONPATH": str(ROOT),
             "PREFECT_HOME": str(self.folder / "prefect"),
             "DO_NOT_TRACK": "1",
+            "SSL_CERT_DIR": str(self.folder),  # no certificates to load, as nothing here is encrypted
         }
         return {**clean, **self.variables, **(variables or {})}
 
