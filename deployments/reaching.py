@@ -21,11 +21,9 @@ async def require_answer() -> None:
         async with get_client() as client:
             try:
                 async with asyncio.timeout(_PATIENCE_S):
-                    error = await client.api_healthcheck()
+                    await client.api_version()  # which, unlike the health check, needs the password
             except TimeoutError:
-                error = httpx.ConnectTimeout(f"no answer in {_PATIENCE_S:.0f} s")
-            if error is not None:
-                raise error
+                raise httpx.ConnectTimeout(f"no answer in {_PATIENCE_S:.0f} s") from None
 
 
 @contextmanager

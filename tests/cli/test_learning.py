@@ -73,6 +73,13 @@ def test_calibrate_tells_both_worlds_apart(with_key: Shell):
     assert "cost: actual / planned" in told
 
 
+def test_calibrate_tells_of_simulated_jobs_alone_where_it_is_asked_to(with_key: Shell):
+    ok(with_key.throughline("run", book(with_key.folder, 2), *SUMMARY, "--path", "chunked", "--json"))
+    found = ok(with_key.throughline("calibrate", "--simulated", "--json"))
+    assert list(found) == ["simulated"]
+    assert found["simulated"]["attempts"] == 1
+
+
 def test_calibrate_of_an_empty_ledger_says_how_to_begin(shell: Shell):
     ended = shell.with_ledger().throughline("calibrate")
     assert (ended.code, ended.stderr) == (0, "")

@@ -32,24 +32,24 @@ _PRICED_TOKENS = 10_000  # one request of that size gives the rate: below every 
 @cli.command()
 @click.option("--limit", default=1_000, show_default=True, type=click.IntRange(1, 100_000), help="The newest so many.")
 @click.option("--plots", type=click.Path(path_type=FilePath), help="Write the drawings (SVG) into this folder.")
+@click.option("--simulated", is_flag=True, help="Simulated jobs alone; else real ones and simulated ones, apart.")
 @click.option("--json", "as_json_", is_flag=True, help="One JSON object on stdout.")
-def calibrate(limit: int, plots: FilePath | None, as_json_: bool) -> int:
+def calibrate(limit: int, plots: FilePath | None, simulated: bool, as_json_: bool) -> int:
     """Say how often the 90 % bound held, how plans compare with what came of them, and what wrong choices cost."""
-    return asyncio.run(_calibrate(limit, plots, as_json_=as_json_))
+    return asyncio.run(_calibrate(limit, plots, simulated=simulated, as_json_=as_json_))
 
 
-async def _calibrate(limit: int, plots: FilePath | None, *, as_json_: bool) -> int:
+async def _calibrate(limit: int, plots: FilePath | None, *, simulated: bool, as_json_: bool) -> int:
+    asked = {"simulated": True} if simulated else {"real": False, "simulated": True}
     async with opened(existing=True):
-        real = await learning.calibrated(simulated=False, limit=limit)
-        simulated = await learning.calibrated(simulated=True, limit=limit)
+        worlds = {name: await learning.calibrated(simulated=world, limit=limit) for name, world in asked.items()}
     if plots is not None:
-        _draw({name: world for name, world in (("real", real), ("simulated", simulated)) if world is not None}, plots)
+        _draw({name: world for name, world in worlds.items() if world is not None}, plots)
     if as_json_:
-        worlds = {"real": real, "simulated": simulated}
         told = {name: None if found is None else to_json(found) for name, found in worlds.items()}
         click.echo(json.dumps(told))
         return 0
-    found = [world for world in (real, simulated) if world is not None]
+    found = [world for world in worlds.values() if world is not None]
     click.echo(
         _told(found)
         if found
