@@ -23,7 +23,7 @@ from tasks.job_life import finished
 from throughline import __version__, settings
 from throughline.cli import display, progress
 from throughline.cli.request import Options, find, job_options, one_of, opened
-from throughline.cli.server import quieten
+from throughline.cli.server import require_answer
 from throughline.domain import document
 from throughline.domain.comparison import path_of
 from throughline.domain.job import JobId, JobStatus, Path
@@ -138,7 +138,7 @@ async def _run(options: Options, *, again: bool) -> int:
     request = options.request(chosen, again=again)
     found = registration.read(request, chosen)
     async with opened(simulate=options.simulate) as rt:
-        await _require_prefect()
+        await require_answer()
         job = await registration.register_read(request, found)
         if job.status in (JobStatus.DONE, JobStatus.ESCALATED):
             state = "is finished already" if job.status is JobStatus.DONE else "waits for a person's decision"
@@ -162,7 +162,7 @@ async def _resume(wanted: str, *, simulate: bool, as_json: bool) -> int:
         if (report := read_report(job_id)).status is JobStatus.DONE:
             click.echo("This job is finished already.", err=True)
             return _tell(report, as_json=as_json)
-        await _require_prefect()
+        await require_answer()
         return await _follow(rt, job_id, simulate=simulate, as_json=as_json)
 
 
@@ -178,15 +178,6 @@ async def _follow(rt: runtime.Runtime, job_id: JobId, *, simulate: bool, as_json
         resume = f"throughline resume {job_id}{' --simulate' if simulate else ''}"
         raise _Interrupted(f"Interrupted. {resume} goes on; a call that was open may be paid again.") from None
     return _tell(read_report(job_id), as_json=as_json)
-
-
-async def _require_prefect() -> None:
-    """Where a Prefect server is to show the run, that it answers: else nothing is begun."""
-    if os.environ.get("PREFECT_API_URL"):
-        quieten()
-        from deployments.reaching import require_answer
-
-        await require_answer()
 
 
 async def _carry_out(job_id: JobId) -> None:

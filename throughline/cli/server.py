@@ -18,6 +18,15 @@ def require_server() -> None:
         raise BadInput("PREFECT_API_URL names no Prefect server. Set it, or start everything here: throughline serve")
 
 
+async def require_answer() -> None:
+    """Where a Prefect server is to show a run of this process, that it answers: else nothing is begun."""
+    if os.environ.get("PREFECT_API_URL"):
+        quieten()
+        from deployments import reaching
+
+        await reaching.require_answer()
+
+
 def quieten() -> None:
     """Before Prefect is imported, which reads its settings once."""
     for name, value in _QUIET.items():
