@@ -23,7 +23,7 @@ demo: $(VENV)/installed  ## Run a real job both ways on the simulator and compar
 	@PATH="$(CURDIR)/$(BIN):$$PATH" DEMO=$(DEMO) bash deployments/demo.sh
 
 test: $(VENV)/installed  ## Run the tests, a process for each core
-	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile
+	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile --no-loadscope-reorder
 
 unit: $(VENV)/installed  ## Run the pure tests only: some five seconds
 	$(BIN)/python -m pytest -q -p xdist -n auto --dist loadfile tests/unit

@@ -6,12 +6,13 @@ import shutil
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from tests.servers import Postgres, Simulator
+    from tests.sharing import Sharing
 
 # Before anything imports Prefect, which reads its settings once. The real key is set aside for tests/contract.
 _PREFECT_HOME = tempfile.mkdtemp(prefix="throughline-prefect-")
@@ -61,6 +62,16 @@ def pytest_configure(config: pytest.Config) -> None:
 def _asked_for(marker: str, config: pytest.Config) -> bool:
     expression = config.option.markexpr
     return marker in expression and f"not {marker}" not in expression
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "Sharing | None":  # Any: xdist's own log
+    """Files that share a server share a process."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.sharing import Sharing
+
+    return Sharing(config, log)
 
 
 def pytest_unconfigure() -> None:
