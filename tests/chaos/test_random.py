@@ -94,7 +94,7 @@ async def survive(machine: Machine, *, jobs: int, calm_after_s: float) -> None:
         _rage(chaos, until=time.monotonic() + calm_after_s)
         _heal(chaos)
         _calm(chaos)
-        _look_for_the_late(chaos, until=time.monotonic() + 60)
+        _look_for_the_late(chaos, until=time.monotonic() + LONGEST_STANDSTILL_S)
     finally:
         _end_all(chaos)
     reports = read_jobs(machine.database_url)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.support import Ended, Shell, Warm
+from tests.cli.support import TIMEOUT_S, Ended, Shell, Warm
 from tests.faults.support import book
 from tests.servers import Simulator
 
@@ -233,11 +233,11 @@ def test_an_interrupted_run_says_how_to_go_on_with_it(with_key: Shell, simulator
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + TIMEOUT_S
     while len(simulator.requests("GET")) < 3 and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=20)
+    stdout, stderr = process.communicate(timeout=TIMEOUT_S)
     assert (process.returncode, stdout) == (130, "")
     said = re.fullmatch(
         r"throughline: Interrupted\. throughline (resume \S+) goes on; a call that was open may be paid again\.\n",

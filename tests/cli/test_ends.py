@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import IO
 
@@ -91,6 +92,7 @@ def test_run_of_a_job_that_another_process_works_on_ends_with_a_code_of_its_own(
         try:
             while not simulator.requests("POST", "/v1/messages"):
                 assert first.poll() is None
+                time.sleep(0.02)
             second = with_key.throughline(*RUN)
         finally:
             first.kill()

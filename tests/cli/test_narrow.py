@@ -7,7 +7,7 @@ import sys
 import termios
 from pathlib import Path
 
-from tests.cli.conftest import Shell
+from tests.cli.support import TIMEOUT_S, Shell
 
 CALLS = Path(__file__).parents[2] / "docs" / "examples" / "pipeline-calls.csv"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -26,7 +26,7 @@ def printed(shell: Shell, *arguments: str, columns: int = 80) -> list[str]:
                 shown += piece
         except OSError:  # the other side is closed
             pass
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=TIMEOUT_S) == 0
     os.close(ours)
     return _COLOURS.sub("", shown.decode()).splitlines()
 

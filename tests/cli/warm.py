@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from throughline import tokenizer
 
-TIMEOUT_S = 60
+TIMEOUT_S = 120
 _OURS = ("tasks.job_life", "throughline.claude.client", "throughline.cli")
 # What others import only when it is used: migrations, prices, connections, tables on a terminal.
 _WITH_THE_FIRST_USE = (

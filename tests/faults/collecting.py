@@ -139,7 +139,7 @@ def swept_to_death(service: Service, failpoint: str, folder: FilePath) -> None:
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr

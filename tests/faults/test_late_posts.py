@@ -153,7 +153,7 @@ def frozen_sweep(service: Service, place: str, folder: FilePath) -> Generator["s
             yield child
         finally:
             child.send_signal(signal.SIGCONT)
-            child.wait(timeout=60)
+            child.wait(timeout=120)
 
 
 @pytest.mark.parametrize("place", ["batch-before-post", "batch-may-post"])

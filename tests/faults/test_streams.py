@@ -247,7 +247,7 @@ async def killed(service: Service, job_id: JobId, folder: FilePath, *, when: Cal
         command, cwd=folder, env=os.environ | environment, stdout=subprocess.DEVNULL
     )
     with process:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         try:
             while not when((await ledger(service))[1]):
                 assert process.poll() is None, "it ended before it could be killed"

@@ -32,7 +32,7 @@ async def events_about(subject: str) -> EventPage:
     wanted = EventFilter(event=EventNameFilter(prefix=["throughline."]), resource=EventResourceFilter(id=[subject]))
     async with get_client() as client:
         found = await client.read_events(wanted, limit=50)
-        for _ in range(100):
+        for _ in range(300):
             if found.events:
                 break
             await asyncio.sleep(0.2)

@@ -56,7 +56,7 @@ def chapters(folder: Path, count: int = 3) -> str:
 
 async def soon(look: Callable[[], Coroutine[Any, Any, T]], enough: Callable[[T], bool]) -> T:
     """What Prefect has recorded; it writes task runs a moment after they ended."""
-    for _ in range(100):
+    for _ in range(600):
         if enough(found := await look()):
             return found
         await asyncio.sleep(0.1)
