@@ -224,6 +224,7 @@ READING = {
     "compare": ("compare",),
     "compare of a job": ("compare", "01"),
     "inbox": ("inbox",),
+    "review": ("review", "--port", "0"),
     "decide": ("decide", "01", "reject"),
     "resume": ("resume", "01", "--simulate"),
     "cancel": ("cancel", "01"),

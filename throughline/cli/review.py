@@ -42,7 +42,7 @@ async def _review(host: str, port: int, *, simulate: bool) -> int:
     if not token and not _is_loopback(host):
         raise BadInput(f"Others can reach {host}. Set {TOKEN} to a long random text before the pages listen there.")
     access = Access(token or new_token())
-    async with opened(simulate=simulate):
+    async with opened(simulate=simulate, existing=True):
         app = create_app(access, reviewer=getpass.getuser(), simulate=simulate, wake=_wake())
         with _listening(host, port) as listener:
             # No access log: the ready address has the token in it. No forwarded headers: they could hide who guesses.
