@@ -114,6 +114,7 @@ class Machine:
             "HOME": str(self.folder),
             "PREFECT_HOME": str(self.folder / "prefect"),
             "DO_NOT_TRACK": "1",
+            "SSL_CERT_DIR": str(self.folder),  # no certificates to load, as nothing here is encrypted
             "ANTHROPIC_API_KEY": SIMULATED_KEY,
             "ANTHROPIC_BASE_URL": self.simulator.url,
             "THROUGHLINE_DATABASE_URL": self.database_url,

@@ -6,7 +6,6 @@ that came about, whoever is left is killed.
 """
 
 import contextlib
-import gc
 import importlib
 import json
 import os
@@ -15,12 +14,14 @@ import sys
 import traceback
 from typing import Any, NoReturn
 
+from tests.warm_imports import import_everything
+
 SERVE = "serve"  # instead of a command's arguments: the service's rounds until killed
 LONGEST_LIFE_S = 300
 
 
 def main() -> None:
-    _import()
+    import_everything(besides=["tests.chaos.rounds", "psycopg"])
     children: set[int] = set()
     try:
         for line in sys.stdin:
@@ -30,17 +31,6 @@ def main() -> None:
         for pid in children:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-
-
-def _import() -> None:
-    """Everything that a child will need, the tokenizer's table included."""
-    from throughline import tokenizer
-
-    for module in ("throughline.cli", "throughline.claude.client", "tasks.job_life", "tests.chaos.rounds", "psycopg"):
-        importlib.import_module(module)
-    tokenizer.count("read the table now")
-    gc.collect()
-    gc.freeze()
 
 
 def _obey(command: dict[str, Any], children: set[int]) -> dict[str, Any]:

@@ -1,11 +1,8 @@
 """The command line with its imports behind it: one command a line on stdin, each run in a process of its own.
 
-A fork has the modules and nothing else: directory, environment, output and exit code are those of the command.
-What the imports themselves cost or need is for the tests that start Python anew.
+Directory, environment, output and exit code are those of the command.
 """
 
-import gc
-import importlib
 import json
 import os
 import signal
@@ -14,36 +11,16 @@ import tempfile
 import traceback
 from typing import Any, NoReturn
 
-from throughline import tokenizer
+from tests.warm_imports import import_everything
 
 TIMEOUT_S = 120
-_OURS = ("tasks.job_life", "throughline.claude.client", "throughline.cli")
-# What others import only when it is used: migrations, prices, connections, tables on a terminal.
-_WITH_THE_FIRST_USE = (
-    "alembic.autogenerate",
-    "alembic.command",
-    "anyio._backends._asyncio",
-    "genai_prices.data",
-    "h2.connection",
-    "httpcore2",
-    "rich._emoji_codes",
-)
 
 
 def main() -> None:
-    _import()
+    import_everything()
     for line in sys.stdin:
         sys.stdout.write(json.dumps(_ended(json.loads(line))) + "\n")
         sys.stdout.flush()
-
-
-def _import() -> None:
-    """Everything that a command will need, the tokenizer's table included."""
-    for module in (*_OURS, *_WITH_THE_FIRST_USE):
-        importlib.import_module(module)
-    tokenizer.count("read the table now")
-    gc.collect()
-    gc.freeze()  # else the first collection of every fork would copy all of it
 
 
 def _ended(command: dict[str, Any]) -> dict[str, Any]:
