@@ -27,8 +27,8 @@ def project(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     tests = tmp_path / "tests"
     shutil.copytree(ROOT / "tests" / "chaos", tests / "chaos", ignore=shutil.ignore_patterns("test_*", "conftest.py"))
-    for file in ("conftest.py", "servers.py"):
-        shutil.copy(ROOT / "tests" / file, tests)
+    for file in (ROOT / "tests").glob("*.py"):
+        shutil.copy(file, tests)
     for name, title in (("one", "Faults"), ("two", "Random chaos"), ("three", "Faults")):
         (tests / "chaos" / f"test_{name}.py").write_text(CASE.format(title=title, what=name))
     return tmp_path
