@@ -37,6 +37,7 @@ def project(tmp_path: Path) -> Path:
 def chaos(project: Path) -> str:
     """What `make chaos` prints in this project."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "xdist", "-n", "2", "--dist", "loadfile", "-m", "chaos"]
+    command += ["--basetemp", str(project / "temporary")]
     environment = {**os.environ, "PYTHONPATH": ""}
     ended = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
