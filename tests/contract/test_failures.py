@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -251,6 +251,40 @@ async def test_results_on_another_host_are_refused_and_the_key_is_not_sent_there
         simulator.faults("batches.retrieve", "foreign_results_url", times=-1, url=f"{foreign}/results")
         with pytest.raises(Rejected, match="The key is not sent there"):
             await lines(simulated, remote_id)
+    assert received == []
+
+
+@contextlib.asynccontextmanager
+async def redirecting(to: str, status: int) -> AsyncGenerator[str]:
+    """An API that answers every request with another address."""
+
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        path = asked.split(b" ", 2)[1].decode()
+        writer.write(f"HTTP/1.1 {status} Moved\r\nlocation: {to}{path}\r\ncontent-length: 0\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(redirect, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(lambda claude: claude.stream(ask()), id="message"),
+        pytest.param(lambda claude: post(claude, named(ask())), id="batch"),
+        pytest.param(lambda claude: claude.batch("msgbatch_1"), id="look"),
+        pytest.param(lambda claude: claude.endpoint(), id="endpoint"),
+    ],
+)
+async def test_a_redirect_is_not_followed_so_that_no_document_goes_elsewhere(
+    status: int, use: Callable[[Claude], Awaitable[object]]
+):
+    async with listener() as (foreign, received), redirecting(foreign, status) as url, connection(url) as claude:
+        with pytest.raises(AccessRefused, match=f"answers with a redirect to {foreign.removeprefix('http://')}"):
+            await use(claude)
     assert received == []
 
 

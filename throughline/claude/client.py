@@ -288,9 +288,13 @@ class Claude:
 
 
 def connect(*, api_key: str, base_url: str | None, patience: Patience) -> Claude:
-    """A connection with the SDK's own retries off: waiting is decided here, where the ledger knows of it."""
+    """A connection with the SDK's own retries off: waiting is decided here, where the ledger knows of it.
+
+    It follows no redirect: the documents would go along to whatever host it names.
+    """
     address = base_url or f"https://{OFFICIAL_HOST}"  # without one the SDK would read the environment itself
-    sdk = anthropic.AsyncAnthropic(api_key=api_key, base_url=address, max_retries=0, timeout=_TIMEOUT)
+    http = anthropic.DefaultAsyncHttpxClient(follow_redirects=False, timeout=_TIMEOUT)
+    sdk = anthropic.AsyncAnthropic(api_key=api_key, base_url=address, max_retries=0, timeout=_TIMEOUT, http_client=http)
     return Claude(sdk, patience)
 
 

@@ -7,6 +7,7 @@ that was never made was not. A connection that broke afterwards, or a server err
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
+from urllib.parse import urljoin, urlsplit
 
 import anthropic
 import httpx2
@@ -57,12 +58,26 @@ def of_status(error: anthropic.APIStatusError) -> ThroughlineError:
             return SpendLimitReached(f"The account's spend limit is reached: {said}.")
         case 408 | 409 | 429 | 503 | 529:
             return Retryable(f"The API is busy: {said}", retry_after_s=_retry_after_s(error))
+        case 301 | 302 | 307 | 308:
+            return AccessRefused(
+                f"The API answers with a redirect to {_host_of_redirect(error)} (HTTP {error.status_code}). Documents "
+                "are sent to the configured address only: set ANTHROPIC_BASE_URL to the one that you mean."
+            )
         case status if status < 400:  # an error event inside a stream that had begun
             return Ambiguous(f"The answer broke off: {said}")
         case status if status >= 500:
             return Ambiguous(f"The API failed: {said}")
         case _:
             return Rejected(f"The API refused the request: {said}")
+
+
+def _host_of_redirect(error: anthropic.APIStatusError) -> str:
+    """The host alone: an address may carry a password or a signature."""
+    target = error.response.headers.get("location", "")
+    try:
+        return urlsplit(urljoin(str(error.request.url), target)).netloc.rpartition("@")[2]
+    except ValueError:
+        return "an address that is none"
 
 
 def _retry_after_s(error: anthropic.APIStatusError) -> float | None:
