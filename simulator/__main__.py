@@ -69,6 +69,7 @@ def _parse(prog: str) -> argparse.Namespace:
     parser.add_argument("--batch-seconds", type=float, default=0.2, help="how long a batch takes")
     parser.add_argument("--tokens-per-second", type=float, default=0.0, help="0 answers at once")
     parser.add_argument("--thinking-share", type=float, default=0.0, help="share of the output that is thinking")
+    parser.add_argument("--inference-geo", default="", help="the workspace's default geography, such as us")
     parser.add_argument("--state", type=Path, help="keep batches and the bill in this file")
     parser.add_argument("--exit-with-stdin", action="store_true", help="stop when stdin ends")
     parser.add_argument("--no-request-log", action="store_true", help="do not keep what was received")
@@ -96,6 +97,7 @@ def main(prog: str = "python -m simulator") -> None:
         batch_seconds=parsed.batch_seconds,
         tokens_per_second=parsed.tokens_per_second,
         thinking_share=parsed.thinking_share,
+        inference_geo=parsed.inference_geo,
         state_path=parsed.state,
         keeps_request_log=not parsed.no_request_log,
     )

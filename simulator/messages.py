@@ -22,7 +22,7 @@ async def create(call: Call) -> ASGIApp:
         raise errored(fault)
     answer = call.world.answer(params, model, fault)
     spoilt_by = None if fault is None else fault.what
-    row = call.world.bill.charge(model, params, answer.usage(), request_id=call.request_id, fault=spoilt_by)
+    row = call.world.bill.charge(model, answer.params, answer.usage(), request_id=call.request_id, fault=spoilt_by)
     call.rows.append(row)
     if params.get("stream"):
         return MessageStream(call, answer, row)

@@ -15,6 +15,7 @@ class Options:
     batch_seconds: float = 0.2
     tokens_per_second: float = 0.0
     thinking_share: float = 0.0
+    inference_geo: str = ""  # the workspace's default, for requests that name none
     state_path: Path | None = None
     keeps_request_log: bool = True
 

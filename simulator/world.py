@@ -29,6 +29,8 @@ class World:
         self.batches = Batches(self._state, self.bill, self._answer_item, options.batch_seconds)
 
     def answer(self, params: dict[str, Any], model: Model, fault: Fault | None, *, is_batch: bool = False) -> Answer:
+        if self.options.inference_geo:
+            params = {"inference_geo": self.options.inference_geo, **params}
         prompt = read_prompt(params, schema_in_text=self.options.is_local_server)
         reject_long_prompt(prompt, model)
         return compose(params, prompt, model, cache=self.cache, options=self.options, fault=fault, is_batch=is_batch)

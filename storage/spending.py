@@ -17,7 +17,7 @@ from storage.engine import Tx
 from storage.tables import attempts, calls, jobs, reviews, units
 from throughline.domain.job import AttemptStatus, JobId, Path, Role
 from throughline.domain.ledger import CallState
-from throughline.domain.pricing import BAND_STARTS
+from throughline.domain.pricing import BAND_STARTS, IN_US
 from throughline.domain.spending import Group
 
 _TOKENS = (
@@ -74,7 +74,9 @@ def groups(tx: Tx, scope: Scope, by: Sequence[By]) -> list[Group]:
     keys = [_key(tx, each, who, calls.c.intended_at) for each in by]
     prompt = func.coalesce(calls.c.input_tokens + calls.c.cache_read_tokens + calls.c.cache_write_tokens, 0)
     band = sum((case((prompt > start, 1), else_=0) for start in BAND_STARTS), literal(0))
-    listed = func.coalesce(calls.c.price_row, "").like("genai-prices%")
+    row = func.coalesce(calls.c.price_row, "")
+    in_us = row.like(f"{IN_US}%")
+    listed = row.like("genai-prices%") | in_us
     money = calls.c.cost_usd.type
     unknown = calls.c.cost_usd.is_(None)
     priced_by = (
@@ -83,6 +85,7 @@ def groups(tx: Tx, scope: Scope, by: Sequence[By]) -> list[Group]:
         _day(tx, calls.c.intended_at),
         calls.c.batch_id.is_not(None),
         listed,
+        in_us,
         who.c.fruitless,
         band,
     )
@@ -105,7 +108,7 @@ def groups(tx: Tx, scope: Scope, by: Sequence[By]) -> list[Group]:
 
 
 def _group(row: Row[Any], keys: int) -> Group:  # Any: a row's columns are known to the query only
-    model, day, batch, listed, fruitless, _, count, longest, *rest = row[keys:]
+    model, day, batch, listed, in_us, fruitless, _, count, longest, *rest = row[keys:]
     *tokens, paid, unknown = rest
     return Group(
         key=tuple(row[:keys]),
@@ -113,6 +116,7 @@ def _group(row: Row[Any], keys: int) -> Group:  # Any: a row's columns are known
         day=date.fromisoformat(day),
         batch=bool(batch),
         listed=bool(listed),
+        in_us=bool(in_us),
         fruitless=bool(fruitless),
         calls=count,
         longest_prompt_tokens=longest,

@@ -87,15 +87,17 @@ class JobContext:
         return replace(ask, max_tokens=affordable)
 
 
-def price_of(model_id: str, usage: Usage, *, batch: bool, at: datetime) -> Price:
+def price_of(model_id: str, usage: Usage, *, batch: bool, at: datetime, in_us: bool = False) -> Price:
     """What one call costs by the prices of that day."""
     unlisted = runtime.current().settings.unlisted_price()
-    return price(usage, model_id, batch=batch, at=at, unlisted=unlisted)
+    return price(usage, model_id, batch=batch, at=at, unlisted=unlisted, in_us=in_us)
 
 
 def cost_of(model_id: str, reply: Reply, *, batch: bool, at: datetime) -> Price | None:
     """What an answer cost that was asked for at `at`; None when its usage cannot be believed."""
-    return price_of(model_id, reply.usage, batch=batch, at=at) if reply.usage_known else None
+    if not reply.usage_known:
+        return None
+    return price_of(model_id, reply.usage, batch=batch, at=at, in_us=reply.in_us)
 
 
 async def load(job_id: JobId) -> JobContext:

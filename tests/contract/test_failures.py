@@ -269,16 +269,24 @@ async def redirecting(to: str, status: int) -> AsyncGenerator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
+async def send_a_message(claude: Claude) -> object:
+    return await claude.stream(ask())
+
+
+async def send_a_batch(claude: Claude) -> object:
+    return await post(claude, named(ask()))
+
+
+async def look_at_a_batch(claude: Claude) -> object:
+    return await claude.batch("msgbatch_1")
+
+
+async def look_at_the_endpoint(claude: Claude) -> object:
+    return await claude.endpoint()
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-@pytest.mark.parametrize(
-    "use",
-    [
-        pytest.param(lambda claude: claude.stream(ask()), id="message"),
-        pytest.param(lambda claude: post(claude, named(ask())), id="batch"),
-        pytest.param(lambda claude: claude.batch("msgbatch_1"), id="look"),
-        pytest.param(lambda claude: claude.endpoint(), id="endpoint"),
-    ],
-)
+@pytest.mark.parametrize("use", [send_a_message, send_a_batch, look_at_a_batch, look_at_the_endpoint])
 async def test_a_redirect_is_not_followed_so_that_no_document_goes_elsewhere(
     status: int, use: Callable[[Claude], Awaitable[object]]
 ):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from throughline.domain.models import MODELS
-from throughline.domain.pricing import UnlistedPrice, Usage, price
+from throughline.domain.pricing import IN_US, UnlistedPrice, Usage, price
 from throughline.errors import CostUnknown
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -255,3 +255,17 @@ def test_the_price_of_one_unlisted_model_is_not_that_of_another():
 
 def test_an_unlisted_price_leaves_listed_models_alone():
     assert price(EACH[0], HAIKU, batch=False, at=NOW, unlisted=OWN).usd == Decimal("0.001")
+
+
+@settings(max_examples=30)
+@given(usages, models, batches)
+def test_an_answer_made_in_the_us_costs_a_tenth_more_in_every_category(usage: Usage, model: str, batch: bool):
+    there = price(usage, model, batch=batch, at=NOW, in_us=True)
+    assert there.usd == usd(usage, model, batch=batch) * Decimal("1.1")
+    assert there.row.startswith(IN_US)
+
+
+def test_an_own_endpoint_costs_what_was_stated_wherever_it_is():
+    own = UnlistedPrice(model="own", input_usd_per_mtok=Decimal(1), output_usd_per_mtok=Decimal(2))
+    there = price(Usage(output_tokens=1_000_000), "own", batch=False, at=NOW, unlisted=own, in_us=True)
+    assert there.usd == Decimal(2)

@@ -93,6 +93,11 @@ class Reply:
     request_id: str | None = None
     refusal_category: str | None = None
 
+    @property
+    def in_us(self) -> bool:
+        """Whether it was made in the US, as a workspace may have it by default: that costs more."""
+        return self.raw_usage.get("inference_geo") == "us"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unanswered:

@@ -17,6 +17,9 @@ import genai_prices.types
 from throughline.errors import CostUnknown
 
 _MILLION = Decimal(1_000_000)
+IN_US = "inference in the US, times 1.1: "
+"""How the price row of an answer begins whose `usage` says that it was made in the US."""
+_US_FACTOR = Decimal("1.1")  # on every category of tokens; a workspace may have this as its default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,9 @@ class Price:
     row: str
 
 
-def price(usage: Usage, model: str, *, batch: bool, at: datetime, unlisted: UnlistedPrice | None = None) -> Price:
+def price(
+    usage: Usage, model: str, *, batch: bool, at: datetime, unlisted: UnlistedPrice | None = None, in_us: bool = False
+) -> Price:
     """The cost of one request in USD. Never price a sum of requests: bands depend on each prompt."""
     if unlisted is not None and unlisted.model == model:
         return _price_unlisted(usage, unlisted)
@@ -93,16 +98,19 @@ def price(usage: Usage, model: str, *, batch: bool, at: datetime, unlisted: Unli
     usd = rates.usd(usage)
     if usd <= 0 < usage.prompt_tokens + usage.output_tokens:
         raise CostUnknown(f"The price table says that {model} costs nothing; nothing is sent.")
-    return Price(usd=usd, row=rates.row)
+    return Price(usd=usd * _US_FACTOR, row=IN_US + rates.row) if in_us else Price(usd=usd, row=rates.row)
 
 
 BAND_STARTS = (100_000, 200_000)
 """Prompts longer than one of these may have another price. Requests on the same side of all may be summed."""
 
 
-def price_alike(usage: Usage, model: str, *, prompt_tokens: int, batch: bool, day: date) -> Decimal:
+def price_alike(
+    usage: Usage, model: str, *, prompt_tokens: int, batch: bool, day: date, in_us: bool = False
+) -> Decimal:
     """The cost in USD of the summed tokens of many requests of that day, all in the price band of one such prompt."""
-    return _rates(model, day, batch=batch).usd(usage, prompt_tokens)
+    usd = _rates(model, day, batch=batch).usd(usage, prompt_tokens)
+    return usd * _US_FACTOR if in_us else usd
 
 
 _Rate = Decimal | genai_prices.types.TieredPrices | None

@@ -20,8 +20,9 @@ class Group:
     """Summed requests of one model, day, price band and way of sending. `key` says what they are grouped by.
 
     `longest_prompt_tokens` tells the band. `listed` is False where the price is not from the price table: an own
-    endpoint's, or a reservation that stands for a usage nobody could read. `fruitless` requests belong to attempts that
-    ended without a single unit. `unknown_usd` is the most that lost and open requests may have cost besides.
+    endpoint's, or a reservation that stands for a usage nobody could read. `in_us` requests were answered in the US,
+    which costs more. `fruitless` requests belong to attempts that ended without a single unit. `unknown_usd` is the
+    most that lost and open requests may have cost besides.
     """
 
     key: tuple[str, ...]
@@ -40,6 +41,7 @@ class Group:
     wasted_tokens: int
     paid_usd: Decimal
     unknown_usd: Decimal
+    in_us: bool = False
 
     @property
     def prompt_tokens(self) -> int:
@@ -126,6 +128,13 @@ def priced(group: Group, usage: Usage, *, batch: bool) -> Decimal | None:
     if not group.listed:
         return None
     try:
-        return price_alike(usage, group.model, prompt_tokens=group.longest_prompt_tokens, batch=batch, day=group.day)
+        return price_alike(
+            usage,
+            group.model,
+            prompt_tokens=group.longest_prompt_tokens,
+            batch=batch,
+            day=group.day,
+            in_us=group.in_us,
+        )
     except CostUnknown:  # a table that forgot the model: the ledger still has what was paid
         return None
