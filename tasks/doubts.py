@@ -19,7 +19,7 @@ from tasks.saving import read, saved
 from throughline.domain.doubt import LOOKED_FOR, is_due_again, is_surely_absent
 from throughline.domain.job import BatchId
 from throughline.domain.ledger import BatchState
-from throughline.errors import BadInput, Rejected, ResultsExpired
+from throughline.errors import Ambiguous, BadInput, Rejected, ResultsExpired
 
 if TYPE_CHECKING:
     from throughline.claude.remote import RemoteBatch
@@ -137,7 +137,7 @@ async def look(batch: Batch) -> Look:
         except ResultsExpired:
             expired = True
             continue
-        except Rejected as error:  # one that cannot be read must not hide another
+        except (Rejected, Ambiguous) as error:  # one that cannot be read must not hide another
             logger.warning("candidate not read batch_id=%s reason=%s", batch.id, error)
             is_ours = None
         if is_ours:

@@ -91,6 +91,7 @@ async def test_foreign_batches_of_the_same_size_are_never_adopted(service: Servi
     [
         pytest.param("foreign_custom_id", {}, id="the first line is another's"),
         pytest.param("cut_stream", {"clean": True, "after_bytes": 0}, id="no line comes"),
+        pytest.param("cut_stream", {"after_bytes": 100}, id="the first line breaks off"),
     ],
 )
 async def test_results_that_say_little_are_no_proof_that_a_batch_in_doubt_is_not_ours(

@@ -87,7 +87,8 @@ class Claude:
     async def _stream_once(self, ask: Ask, arrived: Arrived | None) -> Reply:
         blocks: list[str] = []
         usage: dict[str, Any] = {}  # Any: raw usage is JSON
-        ended: Any = None  # Any: the SDK's final delta
+        ended: Any = None  # Any: the SDK's delta of the message, with the reason for which it stops
+        is_whole = False
         with translated():
             async with await self._post_message(ask) as stream:
                 async for event in stream:
@@ -99,18 +100,22 @@ class Claude:
                                     await arrived(event.delta.text)
                         case "message_start":
                             usage |= _told(event.message.usage)
+                            usage.pop("output_tokens", None)  # of the beginning; only a later event knows the cost
                         case "message_delta":
                             usage |= _told(event.usage)
-                            ended = event.delta
+                            ended = event.delta if event.delta.stop_reason is not None else ended
+                        case "message_stop":
+                            is_whole = True
                         case _:
                             pass
-        if ended is None:
+        if ended is None and not is_whole:
             raise Ambiguous("The answer ended before its last event.")
+        details = None if ended is None else ended.stop_details
         return wire.reply(
             blocks=blocks,
             usage=usage,
-            stop_reason=ended.stop_reason,
-            stop_details=ended.stop_details.to_dict() if ended.stop_details is not None else None,
+            stop_reason=None if ended is None else ended.stop_reason,
+            stop_details=None if details is None else details.to_dict(),
             request_id=stream.response.headers.get("request-id"),
         )
 
@@ -313,9 +318,9 @@ def _may_have_passed_on(error: Retryable) -> bool:
     return isinstance(error.__cause__, anthropic.APIStatusError) and error.__cause__.status_code in (408, 503)
 
 
-def _told(usage: Any) -> dict[str, Any]:  # Any: one of the SDK's usage models
+def _told(usage: Any) -> dict[str, Any]:  # Any: one of the SDK's usage models, or None
     """What a usage says; a null must not wipe out what an earlier event said."""
-    return {name: value for name, value in usage.to_dict().items() if value is not None}
+    return {} if usage is None else {name: value for name, value in usage.to_dict().items() if value is not None}
 
 
 def _host(url: str) -> str:

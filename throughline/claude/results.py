@@ -21,11 +21,26 @@ _LONGEST_LINE = 100_000_000  # bytes; an answer of 300,000 tokens has one or two
 
 
 async def items(response: httpx2.Response) -> AsyncGenerator[ItemResult]:
-    """What became of each request, in the order of the lines; an opened response whose body is unread."""
+    """What became of each request, in the order of the lines; an opened response whose body is unread.
+
+    A line that cannot be read hides none behind it: the first one's error is raised at the end.
+    """
+    unreadable: Exception | None = None
     async with aclosing(_lines(response)) as lines:
         async for line in lines:
-            item = _decoded(line)
-            yield ItemResult(call_id=CallId(item["custom_id"]), result=_item(item["result"]))
+            try:
+                found = _result(line)
+            except (ValueError, KeyError, TypeError, AttributeError, Ambiguous) as error:
+                unreadable = unreadable or error
+            else:
+                yield found
+    if unreadable is not None:
+        raise unreadable
+
+
+def _result(line: bytes) -> ItemResult:
+    item = _decoded(line)
+    return ItemResult(call_id=CallId(item["custom_id"]), result=_item(item["result"]))
 
 
 async def _lines(response: httpx2.Response) -> AsyncGenerator[bytes]:

@@ -67,9 +67,12 @@ def reply(
     request_id: str | None,
 ) -> Reply:
     """A paid answer. `blocks` are the text blocks; thinking blocks carry no answer."""
+    text = "".join(blocks)
     read = read_usage(usage)
+    if read is not None and text and 0 in (read.prompt_tokens, read.output_tokens):
+        read = None  # no text comes of nothing: this would be a cost that is silently too small
     return Reply(
-        text="".join(blocks),
+        text=text,
         usage=read or Usage(),
         usage_known=read is not None,
         raw_usage=usage,
@@ -88,7 +91,7 @@ def message_reply(message: Mapping[str, Any]) -> Reply:
     """A whole message, as a line of a batch's results brings it."""
     return reply(
         blocks=[block["text"] for block in message["content"] if block["type"] == "text"],
-        usage=message["usage"],
+        usage=message.get("usage") or {},
         stop_reason=message["stop_reason"],
         stop_details=message.get("stop_details"),
         request_id=None,
