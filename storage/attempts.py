@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, select, update
 
 from storage import ids
-from storage.engine import Tx, inserted
+from storage.engine import Tx, insert_new, inserted
 from storage.tables import attempts, units
 from throughline.domain import outline as outlines
 from throughline.domain import policy
@@ -17,8 +17,6 @@ from throughline.domain.ledger import ATTEMPT_MOVES, IllegalMove, sources
 from throughline.domain.outline import Outline
 from throughline.domain.output import SHAPES, Closing, Unit
 from throughline.domain.policy import CLOSING, Verdict
-
-_INSERT_UNITS = insert(units)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,20 +112,24 @@ def save_outline(tx: Tx, attempt_id: AttemptId, outline: Outline) -> None:
 
 
 def save_units(tx: Tx, attempt_id: AttemptId, call_id: CallId, written: Sequence[Unit]) -> None:
-    """Complete units of one answer. The caller passes only units that the attempt does not have yet."""
-    if written:
-        tx.execute(
-            _INSERT_UNITS,
-            [
-                {
-                    "attempt_id": attempt_id,
-                    "call_id": call_id,
-                    "unit_id": unit.unit_id,
-                    "content": unit.model_dump(mode="json"),
-                }
-                for unit in written
-            ],
-        )
+    """Complete units of one answer. One that the attempt has stays as it is: it may have been saved unseen, by a
+    commit whose confirmation never came."""
+    rows = [
+        {
+            "attempt_id": attempt_id,
+            "call_id": call_id,
+            "unit_id": unit.unit_id,
+            "content": unit.model_dump(mode="json"),
+        }
+        for unit in written
+    ]
+    if rows:
+        insert_new(tx, units, rows, key=["attempt_id", "unit_id"])
+
+
+def saved_by(tx: Tx, call_id: CallId) -> frozenset[str]:
+    """The ids of the units that this call has brought so far."""
+    return frozenset(tx.execute(select(units.c.unit_id).where(units.c.call_id == call_id)).scalars())
 
 
 def drop_units(tx: Tx, call_id: CallId) -> None:

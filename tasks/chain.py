@@ -24,7 +24,7 @@ from throughline.domain.job import AttemptId, AttemptStatus, CallId, JobId, Path
 from throughline.domain.ledger import CallState
 from throughline.domain.outline import Outline
 from throughline.domain.output import Closing, Unit
-from throughline.domain.settlement import Settlement, Wanted, settle, settle_partial
+from throughline.domain.settlement import TOO_LATE, Settlement, Wanted, settle, settle_late, settle_partial
 from throughline.errors import Ambiguous, BudgetExceeded, ThroughlineError
 from throughline.failpoints import Failpoint, reach
 
@@ -112,7 +112,7 @@ def _as_written(tx: Tx, job: JobContext, attempt: Attempt) -> _Chain:
         outline=attempt.outline,
         units={} if new else attempts.written_units(tx, attempt, job.job.spec.kind),
         closing=None if new else attempts.closing(tx, attempt, job.job.spec.kind),
-        past=[_past(call) for call in sent if call.outcome == "answered"],
+        past=[_past(call) for call in sent if call.outcome == "answered" and TOO_LATE not in call.errors],
         gate=asyncio.Semaphore(runtime.current().settings.chain_concurrency),
     )
 
@@ -240,6 +240,8 @@ class _Arriving:
             return
 
         def write(tx: Tx) -> bool:
+            if _is_too_late(tx, chain):
+                return False
             calls.mark_received(tx, self.call_id)
             attempts.save_units(tx, chain.attempt.id, self.call_id, fresh)
             return True
@@ -266,7 +268,9 @@ async def _record(chain: _Chain, call_id: CallId, link: Link, reply: Reply) -> N
     refused = reply.stop_reason is StopReason.REFUSAL
 
     def write(tx: Tx) -> None:
-        if not calls.record(tx, call_id, reply=reply, cost=cost, settled=_settled(settlement), now=runtime.now()):
+        late = _is_too_late(tx, chain)
+        counts = settle_late(reply, settlement, attempts.saved_by(tx, call_id)) if late else settlement
+        if not calls.record(tx, call_id, reply=reply, cost=cost, settled=_settled(counts), now=runtime.now()) or late:
             return
         if refused:
             attempts.drop_units(tx, call_id)
@@ -300,6 +304,19 @@ async def _record(chain: _Chain, call_id: CallId, link: Link, reply: Reply) -> N
             errors=settlement.errors,
         )
     )
+
+
+def _is_too_late(tx: Tx, chain: _Chain) -> bool:
+    """Whether this worker was held up past its lease and somebody else has gone on with the attempt.
+
+    What it brings is then paid and recorded, but must not stand beside what the other asks for, or in its place.
+    The answer of a job that was only cancelled is kept for the day on which it is taken up again.
+    """
+    held = leasing.hold(tx, chain.context.job.id)
+    if held is not leasing.Hold.NOBODYS:
+        return held is leasing.Hold.ANOTHERS
+    attempt = attempts.get(tx, chain.attempt.id)
+    return attempt.ended or (chain.outline is None and attempt.outline is not None)
 
 
 def _wanted(outline: Outline | None, link: Link) -> Wanted:

@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from storage import leases, queue
 from storage.engine import UNUSABLE, Tx, transaction
@@ -87,6 +88,25 @@ def require(tx: Tx, job_id: JobId) -> None:
         raise JobBusy(f"Job {job_id} was cancelled or given to somebody else; this process stops.")
     if found.owner != owner:
         raise JobBusy(f"Job {job_id} was taken over by {_name(found)}; this process stops.")
+
+
+class Hold(StrEnum):
+    """Who holds a job."""
+
+    OURS = "ours"
+    ANOTHERS = "another's"
+    NOBODYS = "nobody's"
+
+
+def hold(tx: Tx, job_id: JobId) -> Hold:
+    """Who holds the job, until the transaction ends. Outside `working()` nothing is held, and nothing contested."""
+    owner = _owner.get()
+    if owner is None:
+        return Hold.OURS
+    found = leases.holder(tx, job_id, locked=True)
+    if found is None:
+        return Hold.NOBODYS
+    return Hold.OURS if found.owner == owner else Hold.ANOTHERS
 
 
 def require_batch(tx: Tx, batch_id: BatchId) -> None:

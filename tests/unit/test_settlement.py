@@ -12,7 +12,15 @@ from throughline.domain.job import Kind
 from throughline.domain.outline import Outline, OutlineUnit
 from throughline.domain.pricing import Usage
 from throughline.domain.salvage import read_answer
-from throughline.domain.settlement import Settlement, Wanted, planned_outline, settle, settle_partial
+from throughline.domain.settlement import (
+    TOO_LATE,
+    Settlement,
+    Wanted,
+    planned_outline,
+    settle,
+    settle_late,
+    settle_partial,
+)
 
 OUTLINE = Outline(units=tuple(OutlineUnit(id=f"u{number:03d}", heading=f"H{number}") for number in range(1, 5)))
 CLOSING = {"overview": "Overview.", "key_points": ["One."]}
@@ -203,3 +211,12 @@ def test_the_beginning_of_an_answer_that_plans_its_own_outline_counts_only_as_a_
     text = answer(unit("u001"), outline=("u001",))
     nothing_known = Wanted(outline=None, unit_ids=frozenset(), closing=True)
     assert settle_partial(text, Kind.SUMMARY, nothing_known) == ()
+
+
+@pytest.mark.parametrize("saved", [frozenset[str](), frozenset({"u001"}), frozenset({"u001", "u002"})])
+def test_of_an_answer_that_came_too_late_only_what_was_saved_before_counts(saved: frozenset[str]):
+    text = answer(unit("u001"), unit("u002"), closing=CLOSING)
+    late = settle_late(reply(text), settled(text, wanted("u001", "u002", closing=True)), saved)
+    assert (frozenset(late.delivered), late.closing, late.outline, late.errors) == (saved, None, None, (TOO_LATE,))
+    kept = sum(len(json.dumps(unit(unit_id), separators=(",", ":"))) for unit_id in saved)
+    assert late.wasted_tokens == round(1_000 * (1 - kept / len(text)))

@@ -68,6 +68,20 @@ def settle(reply: Reply, kind: Kind, wanted: Wanted, *, answer: Answer | None = 
     )
 
 
+def settle_late(reply: Reply, settlement: Settlement, saved: frozenset[str]) -> Settlement:
+    """What an answer is worth whose request was sent again by another: the units that were saved of it before."""
+    units = tuple(unit for unit in settlement.units if unit.unit_id in saved)
+    visible = reply.usage.output_tokens - reply.usage.thinking_tokens
+    characters = sum(len(unit.model_dump_json()) for unit in units)
+    return Settlement(
+        outline=None,
+        units=units,
+        closing=None,
+        errors=(TOO_LATE,),
+        wasted_tokens=round(visible * (1 - min(1.0, characters / max(len(reply.text), 1)))),
+    )
+
+
 def settle_partial(text: str, kind: Kind, wanted: Wanted) -> tuple[Unit, ...]:
     """The complete units in the beginning of an answer, out of those that were asked for."""
     if wanted.outline is None:

@@ -1,0 +1,103 @@
+"""A worker that was held up past its lease while an answer came: another goes on, and neither harms the other."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from storage import attempts, calls
+from storage.calls import Call
+from storage.engine import Tx
+from tasks.saving import read
+from tests.faults.collecting import let_leases_run_out
+from tests.faults.support import Service, attempt, book, request, summary
+from tests.servers import Simulator, running_simulator
+from throughline.domain.job import JobId, JobStatus, Kind, PathChoice, Role
+from throughline.domain.ledger import CallState
+from throughline.domain.settlement import TOO_LATE
+from throughline.errors import JobBusy
+
+CHUNKED = PathChoice.CHUNKED
+
+
+@pytest.fixture(scope="module")
+def pacing() -> Iterator[Simulator]:
+    """Speaks at a pace: a link of eight units takes most of a second."""
+    with running_simulator("--batch-seconds", "0", "--tokens-per-second", "20000") as simulator:
+        yield simulator
+
+
+@pytest.fixture
+async def paced(pacing: Simulator, database_url: str) -> AsyncIterator[Service]:
+    """The service with a model that speaks at a pace. Each answer came to somebody, so that none is lost."""
+    pacing.reset()
+    service = Service(simulator=pacing, database_url=database_url)
+    yield service
+    await service.balance()
+
+
+async def ledger(service: Service, job_id: JobId) -> tuple[list[Call], frozenset[str]]:
+    """The calls of the job's first attempt, and the units that are saved."""
+
+    def look(tx: Tx) -> tuple[list[Call], frozenset[str]]:
+        found = attempts.of_job(tx, job_id)
+        if not found:
+            return [], frozenset()
+        return calls.of_attempt(tx, found[0].id), attempts.unit_ids(tx, found[0].id)
+
+    async with service.opened():
+        return await read(look)
+
+
+async def asked(service: Service, times: int) -> None:
+    async with asyncio.timeout(20):
+        while len(service.calls()) < times:  # noqa: ASYNC110 - another process's work
+            await asyncio.sleep(0.01)
+
+
+async def taken_over(service: Service, job_id: JobId, *, partial_save_s: float) -> None:
+    """One worker is in the middle of its answer when its lease runs out, and another takes the job up at once."""
+    first = asyncio.create_task(service.carry_out(job_id, chain_concurrency=1, partial_save_s=partial_save_s))
+    await asked(service, 1)
+    await asyncio.sleep(0.2)  # so that some of its units are saved
+    await let_leases_run_out(service)
+    second = asyncio.create_task(service.carry_out(job_id, chain_concurrency=1, partial_save_s=partial_save_s))
+    with pytest.raises(JobBusy, match=r"taken over|given to somebody else"):
+        await first
+    assert (await second).status is JobStatus.DONE
+
+
+@pytest.mark.parametrize("partial_save_s", [0, 60], ids=["saved as they come", "saved at the end"])
+async def test_an_answer_that_comes_after_the_job_was_taken_over_is_recorded_as_paid_and_spoils_nothing(
+    paced: Service, tmp_path: Path, partial_save_s: float
+):
+    job_id = await paced.register(summary(CHUNKED, book(tmp_path, 8)))
+    await taken_over(paced, job_id, partial_save_s=partial_save_s)
+    found, units = await ledger(paced, job_id)
+    assert {call.state for call in found} == {CallState.RECORDED}
+    assert len(units) == 8
+    assert found[0].errors == (TOO_LATE,)
+
+
+async def test_an_outline_that_comes_after_the_job_was_taken_over_does_not_replace_the_one_that_is_written_to(
+    paced: Service, tmp_path: Path
+):
+    job_id = await paced.register(request(Kind.RESEARCH_REPORT, CHUNKED, [book(tmp_path, 8)]))
+    paced.simulator.faults("messages", "hang", seconds=0.6)
+    await taken_over(paced, job_id, partial_save_s=0)
+    found, units = await ledger(paced, job_id)
+    assert (found[0].errors, found[0].delivered) == ((TOO_LATE,), frozenset())
+    assert frozenset[str]().union(*(call.delivered for call in found[1:])) == units
+
+
+async def test_a_late_answer_counts_as_waste_but_for_the_units_that_were_saved_of_it_in_time(
+    paced: Service, tmp_path: Path
+):
+    job_id = await paced.register(summary(CHUNKED, book(tmp_path, 8)))
+    await taken_over(paced, job_id, partial_save_s=0)
+    (late, *others), units = await ledger(paced, job_id)
+    assert late.delivered
+    assert late.delivered | frozenset[str]().union(*(call.delivered for call in others)) == units
+    told = attempt(await paced.job(), Role.PRIMARY)
+    assert 0 < told.wasted_tokens < told.usage.output_tokens
