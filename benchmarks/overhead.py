@@ -20,7 +20,7 @@ from typing import Any
 
 import anthropic
 
-from tasks import batches, context, links, registration, runtime, single_pass
+from tasks import batches, context, ingesting, links, registration, runtime, single_pass
 from tasks.chain import run_chain
 from tasks.planning import structural_outline
 from tasks.registration import Request
@@ -115,7 +115,7 @@ async def batch_ours(jobs: Sequence[JobId]) -> None:
     attempts = [await single_pass.begin_single_pass(job, Role.PRIMARY) for job in jobs]
     submission = await batches.submit([single_pass.intent_of(attempt) for attempt in attempts])
     await batches.wait(submission.batch_id)
-    await batches.ingest(submission.batch_id, single_pass.save_result)
+    await ingesting.ingest(submission.batch_id, single_pass.save_result)
 
 
 async def whole_asks(jobs: Sequence[JobId]) -> list[Ask]:

@@ -32,7 +32,7 @@ from sqlalchemy import Table, func, select
 from storage import batches as stored_batches
 from storage import jobs, tables
 from storage.engine import Tx, reading, transaction
-from tasks import batches, planning, runtime, single_pass
+from tasks import batches, ingesting, planning, runtime, single_pass
 from tasks.collecting import collect_once
 from tasks.flow_runs import NoFlowRuns
 from tasks.sending import sweep_queue
@@ -200,7 +200,7 @@ async def ingest_side(folder: Path, url: str, batch_id: BatchId) -> Figures:
         assert await batches.has_ended(batch_id)
         start_mb = peak_mb()
         started, used = time.perf_counter(), time.process_time()
-        await batches.ingest(batch_id, single_pass.save_result)
+        await ingesting.ingest(batch_id, single_pass.save_result)
         figures = {
             "seconds": time.perf_counter() - started,
             "cpu_s": time.process_time() - used,

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Row, bindparam, case, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, bindparam, case, delete, func, insert, or_, select, text, update
 
 from storage import ids
 from storage.engine import Tx
@@ -111,6 +111,14 @@ def intend(
     }
     tx.execute(_INTEND, row)
     return call_id
+
+
+def take_back(tx: Tx, intended: list[CallId]) -> None:
+    """Forget intents that this work made before, in a transaction whose commit was not confirmed and may have taken
+    place: it is done again, and nothing of them was sent. `intended` is emptied."""
+    if intended:
+        tx.execute(delete(calls).where(calls.c.id.in_(intended)))
+        intended.clear()
 
 
 def remaining_usd(

@@ -1,4 +1,4 @@
-"""A batch's life against the API: intent, submission, waiting, ingestion.
+"""A batch's life against the API: intent, submission, waiting. What it brings is saved by `tasks/ingesting.py`.
 
     intend (commit) -> POST, all but its last bytes -> last look (commit) -> its last bytes -> submitted (commit)
                                                                                |
@@ -11,8 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -21,12 +20,11 @@ from storage.batches import Batch
 from storage.calls import Today
 from storage.engine import Tx
 from tasks import doubts, leasing, runtime
-from tasks.saving import read, saved, saved_aside
+from tasks.saving import read, saved
 from throughline.claude.patience import patiently
-from throughline.domain.ask import Ask, ItemResult, Reply
-from throughline.domain.job import BatchId, CallId, JobId, Kind
+from throughline.domain.ask import Ask
+from throughline.domain.job import BatchId, CallId, JobId
 from throughline.domain.ledger import BatchState
-from throughline.domain.salvage import Answer, read_answer
 from throughline.errors import (
     AccessRefused,
     Ambiguous,
@@ -34,7 +32,6 @@ from throughline.errors import (
     BudgetExceeded,
     JobBusy,
     NotFound,
-    ResultsExpired,
     Retryable,
     ThroughlineError,
 )
@@ -46,8 +43,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 _LONGEST_POST_S = 10.0  # between the last look at the ledger and the last bytes of a request
 _FIRST_POLL_S = 1.0
-_GROUP_ITEMS = 32
-_GROUP_CHARACTERS = 4_000_000
 _INTENTS_A_COMMIT = 200  # so that other writers get their turn
 
 
@@ -70,18 +65,6 @@ class Submission:
     left_out: tuple[tuple[JobId, ThroughlineError], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrived:
-    """One result of a batch of ours. `answer` is what its text was read as, if it brought a text."""
-
-    item: ItemResult
-    answer: Answer | None
-
-
-Save = Callable[[Tx, Arrived], None]
-"""Settles one result; called again with the same result it does nothing."""
-
-
 async def submit(intents: Sequence[Intent]) -> Submission:
     """Submit these requests as one batch, exactly once. Every intent is committed before the POST.
 
@@ -94,8 +77,8 @@ async def submit(intents: Sequence[Intent]) -> Submission:
     left_out: list[tuple[JobId, ThroughlineError]] = []
     with BatchBody() as body:
         for start in range(0, len(intents), _INTENTS_A_COMMIT):
-            group = intents[start : start + _INTENTS_A_COMMIT]
-            left_out += await saved(lambda tx, group=group, place=body.place: _write(tx, group, batch_id, body, place))
+            group = _Group(intents[start : start + _INTENTS_A_COMMIT], body.place)
+            left_out += await saved(lambda tx, group=group: _write(tx, group, batch_id, body))
         if left_out:
             await saved(lambda tx: batches.set_request_count(tx, batch_id, body.requests))
         reach(Failpoint.BATCH_AFTER_INTENT)
@@ -147,18 +130,29 @@ def _intend_batch(tx: Tx, request_count: int) -> BatchId:
     )
 
 
-def _write(
-    tx: Tx, intents: Sequence[Intent], batch_id: BatchId, body: "BatchBody", place: tuple[int, int]
-) -> list[tuple[JobId, ThroughlineError]]:
-    """Write these down, in the ledger and from that place on in the body; returns the jobs that are refused."""
-    body.cut(place)  # a transaction that is run again begins again here, too
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Intents of one commit, the place of their first in the body, and the calls that were made of them so far."""
+
+    intents: Sequence[Intent]
+    place: tuple[int, int]
+    made: list[CallId] = field(default_factory=list[CallId])
+
+
+def _write(tx: Tx, group: _Group, batch_id: BatchId, body: "BatchBody") -> list[tuple[JobId, ThroughlineError]]:
+    """Write these down, in the ledger and in the body; returns the jobs that are refused."""
+    body.cut(group.place)  # a transaction that is run again begins again here, too
+    calls.take_back(tx, group.made)
     today = Today()
     refused: list[tuple[JobId, ThroughlineError]] = []
-    for intent in intents:
+    for intent in group.intents:
         try:
-            body.add(*intent.write(tx, batch_id, today))
+            call_id, ask = intent.write(tx, batch_id, today)
         except (BudgetExceeded, JobBusy) as error:
             refused.append((intent.job_id, error))
+        else:
+            group.made.append(call_id)
+            body.add(call_id, ask)
     return refused
 
 
@@ -215,7 +209,7 @@ async def has_ended(batch_id: BatchId) -> bool:
         return batch.state not in (BatchState.INTENDED, BatchState.UNKNOWN)
     reach(Failpoint.BATCH_POLLING)
     try:
-        remote = await runtime.current().claude.batch(_remote_id(batch))
+        remote = await runtime.current().claude.batch(remote_id_of(batch))
     except Retryable as error:
         if isinstance(error.__cause__, NotFound):
             raise BatchUnknown(
@@ -228,94 +222,6 @@ async def has_ended(batch_id: BatchId) -> bool:
         await saved(lambda tx: batches.move(tx, batch_id, BatchState.ENDED, now=runtime.now()))
         reach(Failpoint.BATCH_AFTER_ENDED)
     return remote.ended
-
-
-async def ingest(batch_id: BatchId, save: Save) -> None:
-    """Stream the results and save each as it arrives; results that are not ours are passed over.
-
-    Reading costs nothing and saving twice changes nothing, so a broken reading is simply begun again.
-    """
-    last = False
-
-    async def once() -> None:
-        await _ingest_once(batch_id, save, is_last=last)
-
-    try:
-        await patiently(once, runtime.patience(runtime.current().settings))
-    except Retryable:
-        last = True
-        await once()
-
-
-async def _ingest_once(batch_id: BatchId, save: Save, *, is_last: bool) -> None:
-    """Read the results once. Only the last try takes a missing line for one that will never come."""
-    rt = runtime.current()
-    batch = await load(batch_id)
-    if batch.state is not BatchState.ENDED:
-        return
-    kinds = await read(lambda tx: batches.kinds(tx, batch_id))
-    seen: set[CallId] = set()
-    group: list[Arrived] = []
-    saving: asyncio.Task[None] | None = None  # a group is saved while the next one is read
-    try:
-        async with aclosing(rt.claude.results(_remote_id(batch))) as results:
-            async for item in results:
-                seen.add(item.call_id)
-                if item.call_id not in kinds:
-                    logger.warning("foreign result batch_id=%s custom_id=%s", batch_id, item.call_id)
-                    continue
-                group.append(_read(item, kinds[item.call_id]))
-                if _is_full(group):
-                    if saving is not None:
-                        await saving
-                    saving, group = asyncio.create_task(_save_group(group, save)), []
-    except Ambiguous as error:
-        raise Retryable(str(error)) from error
-    except ResultsExpired as error:
-        logger.warning("results expired, what was not read is lost batch_id=%s reason=%s", batch_id, error)
-        await saved(lambda tx: _ingested(tx, batch_id))
-        return
-    finally:
-        if saving is not None:
-            await saving
-        await _save_group(group, save)
-    missing = len(kinds.keys() - seen)
-    # A file that is cut between two lines looks whole; a line that came twice stands for no other.
-    if missing and not (is_last and len(seen) >= batch.request_count):
-        raise Retryable(f"The results of {batch.remote_id} lack {missing} of {batch.request_count} requests.")
-    reach(Failpoint.INGEST_BEFORE_DONE)
-    await saved(lambda tx: _ingested(tx, batch_id))
-    reach(Failpoint.BATCH_INGESTED)
-    logger.info("batch ingested batch_id=%s answers=%d of %d", batch_id, len(kinds) - missing, len(kinds))
-
-
-def _ingested(tx: Tx, batch_id: BatchId) -> None:
-    calls.lose_rest(tx, batch_id)
-    batches.move(tx, batch_id, BatchState.INGESTED, now=runtime.now())
-
-
-def _read(item: ItemResult, kind: Kind) -> Arrived:
-    """Read its text before the transaction that saves it: others that write need not wait for that."""
-    return Arrived(item=item, answer=read_answer(item.result.text, kind) if isinstance(item.result, Reply) else None)
-
-
-def _is_full(group: Sequence[Arrived]) -> bool:
-    characters = sum(len(each.item.result.text) for each in group if isinstance(each.item.result, Reply))
-    return len(group) >= _GROUP_ITEMS or characters >= _GROUP_CHARACTERS
-
-
-async def _save_group(group: Sequence[Arrived], save: Save) -> None:
-    """Save the group. One commit for several lines: a lost group is simply read again."""
-    if not group:
-        return
-    reach(Failpoint.INGEST_BEFORE_RECORD)
-
-    def save_all(tx: Tx) -> None:
-        for arrived in group:
-            save(tx, arrived)
-
-    await saved_aside(save_all)
-    reach(Failpoint.INGEST_AFTER_RECORD)
 
 
 async def load(batch_id: BatchId) -> Batch:
@@ -344,7 +250,8 @@ async def _abandon(batch_id: BatchId, *, note: str) -> None:
     await saved(write)
 
 
-def _remote_id(batch: Batch) -> str:
+def remote_id_of(batch: Batch) -> str:
+    """The id that the API gave the batch; `LookupError` while it has none."""
     if batch.remote_id is None:
         raise LookupError(f"batch {batch.id} in state {batch.state} has no remote id")
     return batch.remote_id

@@ -168,8 +168,11 @@ async def _send(chain: _Chain, link: Link) -> None:
     ask = links.compose(job, chain.outline, link, chain.units)
     reach(Failpoint.LINK_BEFORE_INTENT)
 
+    intended: list[CallId] = []
+
     def intend(tx: Tx) -> tuple[CallId, Ask]:
         leasing.require(tx, job.job.id)
+        calls.take_back(tx, intended)
         left = calls.remaining_usd(tx, job.job.id, job.budget(), simulated=rt.simulated)
         affordable = job.within(ask, left, batch=False)
         call_id = calls.intend(
@@ -183,6 +186,7 @@ async def _send(chain: _Chain, link: Link) -> None:
             simulated=rt.simulated,
             now=runtime.now(),
         )
+        intended.append(call_id)
         return call_id, affordable
 
     intended_at = time.monotonic()

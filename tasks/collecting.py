@@ -14,6 +14,7 @@ from storage.engine import Tx
 from tasks import batches, doubts, runtime
 from tasks.deciding import expire_reviews
 from tasks.flow_runs import FlowRuns, Standing
+from tasks.ingesting import ingest
 from tasks.saving import read, saved
 from tasks.single_pass import save_result
 from throughline.domain.job import BatchId, JobId, JobStatus
@@ -83,7 +84,7 @@ async def _advance(batch_id: BatchId, collected: Collected) -> None:
         await _settle(batch, collected)
     if await _is_there(batch_id) and await batches.has_ended(batch_id):
         reach(Failpoint.COLLECT_BEFORE_INGEST)
-        await batches.ingest(batch_id, save_result)
+        await ingest(batch_id, save_result)
         collected.ingested += 1
 
 

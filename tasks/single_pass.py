@@ -9,8 +9,9 @@ from storage.calls import Call, Settled, Today
 from storage.engine import Tx
 from tasks import batches as batch_steps
 from tasks import context, doubts, leasing, runtime
-from tasks.batches import Arrived, Intent
+from tasks.batches import Intent
 from tasks.context import JobContext
+from tasks.ingesting import Arrived, ingest
 from tasks.saving import read, saved
 from tasks.step import step
 from throughline.domain import documents, estimates, prompts
@@ -94,7 +95,7 @@ async def wait_for_batch(batch_id: BatchId, *, hold: bool) -> bool:
 @step
 async def ingest_single_pass(attempt_id: AttemptId, batch_id: BatchId) -> Attempt:
     """Save the batch's results. An attempt that they do not end may be submitted once more."""
-    await batch_steps.ingest(batch_id, save_result)
+    await ingest(batch_id, save_result)
     return (await _load(attempt_id))[0]
 
 
