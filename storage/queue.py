@@ -97,14 +97,17 @@ def is_worked_on(tx: Tx, batch_id: BatchId, now: datetime) -> bool:
 
 
 def unwanted(tx: Tx, *, simulated: bool) -> list[str]:
-    """Remote ids of submitted batches all of whose requests belong to cancelled jobs or to work that is done."""
+    """Remote ids of submitted batches all of whose requests belong to cancelled or ended jobs, or to work that is done.
+
+    A person may end a job that its budget stopped while its batch was on its way.
+    """
     wanted_by = (
         select(calls.c.id)
         .join(jobs, jobs.c.id == calls.c.job_id)
         .join(attempts, attempts.c.id == calls.c.attempt_id)
         .where(
             calls.c.batch_id == batches.c.id,
-            jobs.c.status != JobStatus.CANCELLED,
+            jobs.c.status.not_in((JobStatus.CANCELLED, JobStatus.DONE, JobStatus.REJECTED)),
             attempts.c.status == AttemptStatus.RUNNING,
             calls.c.state == CallState.SENT,
         )

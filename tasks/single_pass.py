@@ -134,6 +134,8 @@ def intent_of(attempt: Attempt) -> Intent:
         job = context.of_job(tx, job_id)
         attempt = attempts.get(tx, attempt_id)
         left = calls.remaining_usd(tx, job_id, job.budget(), simulated=rt.simulated, today=today)
+        if left is not None and (budget_usd := job.job.spec.budget_usd) is not None:
+            left = min(left, job.plan.single_pass_usd(budget_usd))
         ask = job.within(compose(job, attempt.outline), left, batch=True)
         reserved_usd = job.worst_usd(ask, batch=True)
         call_id = calls.intend(

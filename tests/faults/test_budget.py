@@ -10,6 +10,7 @@ from storage import reviews
 from storage.engine import reading
 from tasks import runtime
 from tasks.deciding import decide
+from tests.faults.rounds import collect, end_batches, finish, statuses, submit, sweep
 from tests.faults.support import BATCH_ITEM, CALL, Service, asked, attempt, book, summary
 from throughline.domain.job import AttemptStatus, JobId, JobStatus, PathChoice, Role
 from throughline.domain.remaining import remaining_usd
@@ -97,13 +98,46 @@ async def test_both_paths_are_refused_when_the_budget_covers_only_one(service: S
 
 async def test_both_paths_side_by_side_stay_within_one_budget(service: Service, tmp_path: FilePath):
     file = book(tmp_path, 20)
-    budget = Decimal("0.75")  # just above what both are expected to cost, so waste goes beyond it
-    waste(service)
+    budget = Decimal("0.75")  # just above what both are expected to cost, so what was lost goes beyond it
+    service.losable_answers = 2
+    service.simulator.faults("messages", "cut_stream", times=2, after_chars=15_000)
     with pytest.raises(BudgetExceeded):
         await service.run(summary(PathChoice.BOTH, file, budget_usd=budget))
-    assert (await service.job()).cost_usd <= budget
+    stopped = await service.job()
+    assert stopped.cost_usd <= service.billed() <= budget
+    assert stopped.cost_usd + sum(each.lost_at_most_usd for each in stopped.attempts) <= budget
     report = await service.run(summary(PathChoice.BOTH, file, budget_usd=Decimal(5)))
     assert (report.status, report.reason) == (JobStatus.DONE, None)
+
+
+async def test_a_single_pass_leaves_the_chain_beside_it_its_share_of_the_budget(service: Service, tmp_path: FilePath):
+    service.simulator.faults("item", "slow", seconds=60, match=BATCH_ITEM)
+    budget = Decimal("1.50")  # twice what both are expected to cost, and less than a single pass costs at worst
+    (job_id,) = await submit(service, summary(PathChoice.BOTH, book(tmp_path, 20), budget_usd=budget))
+    await sweep(service)
+    assert await statuses(service, [job_id]) == [JobStatus.WAITING]
+    assert attempt(await service.job(), Role.COMPARISON).units == 20
+    end_batches(service)
+    await finish(service)
+    report = await service.job()
+    assert (report.status, report.reason) == (JobStatus.DONE, None)
+    assert report.cost_usd <= budget
+
+
+@pytest.mark.parametrize("choice", [Choice.REJECT, Choice.APPROVE])
+async def test_the_batch_of_a_job_that_its_budget_stopped_is_stopped_too_once_a_person_has_ended_the_job(
+    service: Service, tmp_path: FilePath, choice: Choice
+):
+    service.simulator.faults("item", "slow", seconds=60, match=BATCH_ITEM)
+    waste(service)
+    (job_id,) = await submit(service, summary(PathChoice.BOTH, book(tmp_path, 20), budget_usd=Decimal("0.75")))
+    await sweep(service)
+    assert await statuses(service, [job_id]) == [JobStatus.BUDGET]
+    assert (await collect(service)).cancelled == 0  # a larger budget may still want it
+    async with service.opened():
+        await decide(job_id, Decision(choice=choice, reviewer="Ada", came_from=Origin.COMMAND))
+    assert (await collect(service)).cancelled == 1
+    assert service.billed("batch_item") == 0
 
 
 async def test_the_daily_budget_holds_over_two_jobs(service_on_each: Service, tmp_path: FilePath):

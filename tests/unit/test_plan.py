@@ -100,3 +100,28 @@ def test_what_is_to_run_is_what_is_expected_to_cost():
     assert PLAN.expected_usd == Decimal("0.1")
     assert single.expected_usd == Decimal("0.3")
     assert replace(single, run_both=True).expected_usd == Decimal("0.4")
+
+
+def test_a_single_pass_that_runs_alone_may_reserve_the_whole_budget():
+    assert PLAN.single_pass_usd(Decimal(2)) == Decimal(2)
+
+
+amounts_usd = st.decimals(0, 10, places=4)
+
+
+@settings(max_examples=50)
+@given(single=amounts_usd, rework=amounts_usd, chain=amounts_usd, above=amounts_usd)
+def test_of_a_budget_that_covers_both_paths_each_may_take_what_it_is_expected_to_cost(
+    single: Decimal, rework: Decimal, chain: Decimal, above: Decimal
+):
+    both = replace(
+        PLAN,
+        run_both=True,
+        single_pass=replace(SINGLE, expected_usd=single, rework_usd=rework),
+        chunked=replace(CHUNKED, expected_usd=chain),
+    )
+    budget_usd = single + rework + chain + above
+    share_usd = both.single_pass_usd(budget_usd)
+    nearly = Decimal("1e-9")
+    assert single - nearly <= share_usd
+    assert share_usd <= budget_usd - rework - chain + nearly

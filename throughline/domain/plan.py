@@ -114,6 +114,17 @@ class Plan:
         """
         return None if self.size.forecast is None else self.size.forecast.as_of
 
+    def single_pass_usd(self, budget_usd: Decimal) -> Decimal:
+        """The most that one single pass may reserve of the job's budget.
+
+        Its cap would else take all of it for hours, in which the chain that runs beside it could send nothing.
+        """
+        if not self.run_both:
+            return budget_usd
+        single_usd = self.single_pass.expected_usd
+        together_usd = single_usd + self.single_pass.rework_usd + self.chunked.expected_usd
+        return budget_usd * single_usd / together_usd if together_usd else budget_usd
+
     def estimate(self, path: Path) -> PathEstimate:
         """The estimate of that path."""
         return self.single_pass if path is Path.SINGLE_PASS else self.chunked
