@@ -275,7 +275,7 @@ def main(arguments: Sequence[str]) -> None:
             for budget_usd in (0, DAILY_BUDGET_USD):
                 measure_queue([int(size) for size in sizes] or SIZES, budget_usd)
         case ["results", *figures]:
-            lines, characters, rounds = [*map(int, figures), LINES, ANSWER_CHARACTERS, ROUNDS][:3]
+            lines, characters, rounds = (*map(int, figures), *(LINES, ANSWER_CHARACTERS, ROUNDS)[len(figures) :])
             measure_results(lines, characters, rounds)
         case _:
             main(["queue"])
