@@ -24,6 +24,7 @@ from throughline.domain.tokens import to_claude
 from throughline.errors import BudgetExceeded
 
 _PROMPT_TOKENS = 2_500  # system text, schema and outline of an ordinary request; careful
+_FOREIGN_SHARE = 0.02  # dashes and accents, each counted as a token a byte; text in another script is counted itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +39,15 @@ class JobContext:
     def prompt_upper_tokens(self, documents: Sequence[Document], instruction: str) -> int:
         """Tokens that this prompt hardly exceeds, by the plan's own count of the corpus."""
         texts = [instruction, *(document.text for document in documents)]
-        if not all(text.isascii() for text in texts):  # other scripts vary too much for an average
+        characters = sum(map(len, texts))
+        extra_bytes = sum(len(text.encode()) for text in texts) - characters
+        if extra_bytes > characters * _FOREIGN_SHARE:  # other scripts vary too much for an average
             local = sum(tokenizer.count(text) for text in texts)
             return to_claude(local, self.model.tokenizer, Format.CODE).upper + _PROMPT_TOKENS
         corpus = self.plan.corpus
-        characters = sum(len(document.text) for document in documents)
         share = corpus.tokens.upper / max(corpus.characters, 1)
-        return round(characters * share * 1.1) + upper_tokens(len(instruction)) + _PROMPT_TOKENS
+        of_documents = (characters - len(instruction)) * share * 1.1
+        return round(of_documents) + upper_tokens(len(instruction)) + extra_bytes + _PROMPT_TOKENS
 
     def worst_usd(self, ask: Ask, *, batch: bool) -> Decimal:
         """The most that this request can cost: its whole prompt written to the cache, its cap used up."""
