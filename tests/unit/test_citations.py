@@ -144,11 +144,27 @@ def test_a_changed_digit_is_altered_never_verified(seed: int):
         pytest.param("12 percent was the loss", "-12 percent was the loss", id="sign"),
         pytest.param("the people agreed to pay 15", "the people agreed to pay 15.75 euros", id="decimals"),
         pytest.param("the people agreed to pay 15", "the people agreed to pay 150 euros", id="zero"),
+        pytest.param("000 people agreed with the plan", "Only 5 000 people agreed with the plan.", id="zeros"),
+        pytest.param("the people agreed to pay 15", "the people agreed to pay 15 000 euros", id="thousands"),
+        pytest.param("250 people agreed with it", "Only 1\u202f250 people agreed with it.", id="narrow space"),
+        pytest.param("250 people agreed with it", "Only 3\xa0141\xa0250 people agreed with it.", id="groups"),
         pytest.param("able to agree with the plan", "unable to agree with the plan", id="word"),
     ],
 )
 def test_a_quote_that_cuts_a_word_or_a_number_is_not_verbatim(quote: str, text: str):
     assert check(quote, document(text)).status is ALTERED
+
+
+@pytest.mark.parametrize(
+    ("quote", "text"),
+    [
+        pytest.param("5 000 people agreed", "Only 5 000 people agreed.", id="whole"),
+        pytest.param("250 people agreed", "In chapter 3 250 people agreed.", id="two numbers"),
+        pytest.param("007 agreed at once", "In 2019 007 agreed at once.", id="a year before"),
+    ],
+)
+def test_a_number_beside_another_one_is_whole(quote: str, text: str):
+    assert check(quote, document(text)).status is VERIFIED
 
 
 def test_a_cut_word_does_not_hide_a_whole_one_further_on():

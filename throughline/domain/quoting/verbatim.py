@@ -35,6 +35,8 @@ def _first_whole(text: Text, quote: Words, starts: Iterable[int]) -> int | None:
 def _says(text: Text, quote: Words, start: int) -> bool:
     """Whether the words found there are whole and hyphenated as in the quote."""
     end = start + len(quote.text)
+    if not text.code and (_parts_digits(text, start) or _parts_digits(text, end + 1)):
+        return False
     if _cuts_a_word(text.text, start, end) and (text.code or not _hyphens_part(text, start, end)):
         return False
     if text.code or ("-" not in text.original and "-" not in quote.original):
@@ -65,6 +67,22 @@ def _find_all(text: str, quote: str) -> Iterator[int]:
         start = text.find(quote, start + 1)
 
 
+def _parts_digits(text: Text, at: int) -> bool:
+    """Whether a number goes on there behind a space, as "5 000" does before its zeros.
+
+    Between a year and a number stands a common space; in a number a special one, or the next group begins with 0.
+    """
+    if not (_DIGITS_BEFORE.search(text.text[max(0, at - 5) : at]) and (group := _GROUP.match(text.text, at))):
+        return False
+    if group[0].startswith("0"):
+        return True
+    first, _ = text.original_span(at, group.end())
+    return text.original[first - 1] in _NUMBER_SPACES
+
+
+_DIGITS_BEFORE = re.compile(r"(?<![\d.,])\d{1,3} $")
+_GROUP = re.compile(r"\d{3}(?!\d)")
+_NUMBER_SPACES = frozenset("\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}\N{FIGURE SPACE}")
 _SIGN_OR_DIGITS_BEFORE = re.compile(r"\d[.,]$|(?:^|[\s(])[-−+]$")
 _DIGITS_AFTER = re.compile(r"[.,]\d")
 _HYPHENS = frozenset(DASHES)
