@@ -225,7 +225,7 @@ async def test_why_a_job_stopped_leads_to_the_units_that_are_wrong(service: Serv
     async with visiting(service) as visitor:
         pages = [await visitor.text(path) for path in ("/", f"/jobs/{report.id}")]
     for text in pages:
-        assert re.search(r"<p[^>]*>\d of 13 parts hold errors\.</p>", text)
+        assert re.search(r"<p[^>]*>Errors in \d of 13 parts\.</p>", text)
         assert re.search(rf'<a href="/jobs/{report.id}#u0\d\d">u0\d\d</a>: Differs from book\.md', text)
         assert re.search(r"<p[^>]*>Approve it as it is, reject it, or run it again \(", text)
 

@@ -53,7 +53,7 @@ def test_a_few_failing_parts_are_repaired_with_what_was_wrong_with_each():
 
 
 def test_the_reasons_name_how_many_parts_fail_and_the_first_of_them():
-    assert verdict(found("u003", "u002")).sentence == "2 of 10 parts hold errors. u002: wrong u003: wrong"
+    assert verdict(found("u003", "u002")).sentence == "Errors in 2 of 10 parts. u002: wrong u003: wrong"
 
 
 def test_evidence_for_one_part_is_kept_short():

@@ -110,9 +110,10 @@ def _failing(output: Output, results: Sequence[Result]) -> dict[str, tuple[str, 
 
 def _told(failing: Mapping[str, tuple[str, ...]], parts: int) -> tuple[str, ...]:
     first = [f"{unit_id}: {errors[0]}" for unit_id, errors in list(failing.items())[:_REASONS]]
-    return (f"{len(failing)} of {parts} parts hold errors.", *first)
+    return (f"Errors in {len(failing)} of {parts} parts.", *first)
 
 
 def _doubts(doubtful: Sequence[str], limits: Thresholds) -> str:
     named = ", ".join(doubtful[:_REASONS]) + (", ..." if len(doubtful) > _REASONS else "")
-    return f"The model itself trusts {len(doubtful)} units below {limits.least_confidence:g}: {named}."
+    units = "1 unit" if len(doubtful) == 1 else f"{len(doubtful)} units"
+    return f"The model itself trusts {units} below {limits.least_confidence:g}: {named}."
