@@ -28,8 +28,8 @@ async def _measured(folder: Path, url: str, count: int, work: Callable[[Sequence
         chain_concurrency=CONCURRENCY,
         batch_poll_s=0.2,
     )
-    started, used = time.perf_counter(), cpu_s()
     async with runtime.opened(chosen):
+        started, used = time.perf_counter(), cpu_s()
         jobs = await registered(folder, count)
         prepared_s, prepared_cpu_s = time.perf_counter() - started, cpu_s() - used
         await work(jobs)
