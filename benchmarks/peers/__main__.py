@@ -1,6 +1,6 @@
 """Measure everyone who is installed, in interleaved rounds, and print the tables in Markdown.
 
-`python -m benchmarks.peers [--rounds 5] [--jobs 10] [--only NAME ...]`
+`python -m benchmarks.peers [--rounds 5] [--jobs 20] [--only NAME ...]`
 """
 
 import argparse
@@ -83,7 +83,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--jobs", type=int, default=10)
+    parser.add_argument("--jobs", type=int, default=20)
     names = [one.name for one in ALL]
     parser.add_argument("--only", nargs="*", default=[], choices=names, help="contenders beside the raw SDK")
     options = parser.parse_args()
