@@ -2,6 +2,10 @@
 
 import logging
 
+from flows import events
+
+events.keep()
+
 LOGGERS = ("throughline", "flows", "tasks", "storage")
 
 # Prefect shows these loggers beside a run where it is told to (PREFECT_LOGGING_EXTRA_LOGGERS), and gives them its

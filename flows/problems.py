@@ -1,8 +1,9 @@
 """What a run shows and tells when it ends on a problem: one sentence, where people look."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
 from prefect import get_client
@@ -19,6 +20,7 @@ from throughline.domain.job import Kind
 from throughline.errors import ThroughlineError
 
 logger = logging.getLogger(__name__)
+_PATIENCE_S = 10.0  # with a server that does not answer
 _SERVER_AWAY = (httpx.HTTPError, PrefectHTTPStatusError)
 
 
@@ -38,9 +40,14 @@ async def shown() -> AsyncGenerator[None]:
             logger.warning("problem not shown reason=%s", away)
         raise
     finally:
-        await (
-            APILogHandler.aflush()
-        )  # the process of a run ends quickly, and Prefect loses what it has not sent by then
+        await _log_sent()
+
+
+async def _log_sent() -> None:
+    """The process of a run ends quickly, and Prefect loses what it has not sent by then."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE_S):
+            await APILogHandler.aflush()
 
 
 @asynccontextmanager

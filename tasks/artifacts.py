@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -27,8 +28,10 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 _REFRESH_S = 5.0
 _PATIENCE_S = 30.0
+_PATIENCE_WITH_ONE_AWAY_S = 1.0  # long enough for a server that is back
 _MAX_CHARACTERS = 60_000  # artifacts sit in Prefect's own database
 _MOST_LEFT_OUT = 20
+_patience = ContextVar("patience", default=_PATIENCE_S)  # of one run: how long its Prefect server is waited for
 
 
 async def publish_plan(job_id: JobId, plan: Plan) -> None:
@@ -206,11 +209,15 @@ def _costs(report: JobReport) -> str:
 async def _shown(job_id: JobId, showing: Coroutine[Any, Any, T]) -> T | None:
     """The result, or None where Prefect does not take it: a view in its UI may neither fail nor hold up a paid job."""
     try:
-        async with asyncio.timeout(_PATIENCE_S):
-            return await showing
+        async with asyncio.timeout(_patience.get()):
+            shown = await showing
     except Exception as error:  # noqa: BLE001  # the boundary to Prefect's artifact API, which may raise anything
-        logger.warning("not shown in Prefect job_id=%s what=%s reason=%s", job_id, showing.__name__, error)
+        _patience.set(_PATIENCE_WITH_ONE_AWAY_S)
+        reason = str(error) or "no answer in time"
+        logger.warning("not shown in Prefect job_id=%s what=%s reason=%s", job_id, showing.__name__, reason)
         return None
+    _patience.set(_PATIENCE_S)
+    return shown
 
 
 def _row(estimate: PathEstimate) -> dict[str, str]:

@@ -15,14 +15,15 @@ from tests.e2e.test_waiting import finish, having, job
 from tests.faults.support import book
 
 pytestmark = pytest.mark.e2e
+BOTH = ("--path", "both", "--depth", "exhaustive")
+DEPLOYED = ("--path", "single_pass", "--depth", "exhaustive", "--deployment", "document-job", "--wait")
 
 
 @contextlib.contextmanager
-def followed(stack: Stack, source: str) -> Generator[subprocess.Popen[str]]:
+def typed(stack: Stack, source: str, *arguments: str) -> Generator[subprocess.Popen[str]]:
     """Somebody in a terminal who started a job there and waits for its end."""
-    asked = ["run", source, "--kind", "summary", "--path", "single_pass", "--depth", "exhaustive", "--json"]
     with subprocess.Popen(
-        [sys.executable, "-m", "throughline", *asked, "--deployment", "document-job", "--wait"],
+        [sys.executable, "-m", "throughline", "run", source, "--kind", "summary", "--json", *arguments],
         cwd=stack.folder,
         env=stack.environment | {"PREFECT_CLIENT_MAX_RETRIES": "0"},  # else Prefect's client tries again, unheard
         stdout=subprocess.PIPE,
@@ -47,11 +48,11 @@ def runs(stack: Stack) -> list[str]:
 
 def test_a_killed_server_that_is_started_again_loses_neither_a_waiting_job_nor_a_chain_under_way(deployed: Deployed):
     stack = deployed("--batch-seconds", "5", *SLOWLY, **ONE_BY_ONE)
-    with stack.worker("first"), followed(stack, book(stack.folder, 12, "waits.md")) as follower:
+    with stack.worker("first"), typed(stack, book(stack.folder, 12, "waits.md"), *DEPLOYED) as follower:
         waiting = eventually(lambda: runs(stack))[0]
         stack.reaches(waiting, "Suspended")
         stack.start("document-job", job(stack, path="chunked", chapters=40, name="chain.md"))
-        eventually(lambda: len(links(stack)) >= 2)
+        eventually(lambda: len(links(stack)) >= 2, within_s=60)
         stack.server.die()
         sent = len(links(stack))
         eventually(lambda: len(links(stack)) > sent)  # the chain goes on without a server
@@ -64,3 +65,36 @@ def test_a_killed_server_that_is_started_again_loses_neither_a_waiting_job_nor_a
     assert (follower.returncode, json.loads(told)["status"]) == (0, "done"), on_the_way
     assert stack.billed("batch_item") == 1
     stack.paid_once(lost_calls=1)
+
+
+def test_a_job_run_in_a_terminal_goes_on_to_its_end_without_the_server_that_was_to_show_it(deployed: Deployed):
+    stack = deployed("--batch-seconds", "5", *SLOWLY, **ONE_BY_ONE, THROUGHLINE_BATCH_POLL_S="1")
+    with typed(stack, book(stack.folder, 30, "alone.md"), *BOTH) as run:
+        eventually(lambda: len(links(stack)) >= 2, within_s=60)
+        stack.server.die()
+        try:
+            told, on_the_way = run.communicate(timeout=180)
+        finally:
+            stack.server.start()
+    assert (run.returncode, json.loads(told)["status"]) == (0, "done"), on_the_way
+    assert on_the_way.count("stopped answering") == 1
+    assert "Traceback" not in on_the_way
+    assert stack.billed("batch_item") == 1
+    stack.paid_once()
+
+
+def test_a_server_that_comes_back_shows_the_end_of_a_job_run_in_a_terminal(deployed: Deployed):
+    stack = deployed("--batch-seconds", "5", *SLOWLY, **ONE_BY_ONE, THROUGHLINE_BATCH_POLL_S="1")
+    with typed(stack, book(stack.folder, 60, "comes_back.md"), *BOTH) as run:
+        eventually(lambda: len(links(stack)) >= 2, within_s=60)
+        stack.server.die()
+        stack.server.start()
+        told, on_the_way = run.communicate(timeout=180)
+    assert (run.returncode, json.loads(told)["status"]) == (0, "done"), on_the_way
+    assert "stopped answering" not in on_the_way
+    wanted = {"flow_runs": {"name": {"like_": "comes_back.md"}}}
+    (shown,) = stack.server.http.post("/flow_runs/filter", json=wanted).raise_for_status().json()
+    assert shown["state"]["name"] == "Completed"
+    steps = {"flow_runs": {"id": {"any_": [shown["id"]]}}, "task_runs": {"name": {"like_": "conclude"}}}
+    eventually(lambda: stack.server.http.post("/task_runs/filter", json=steps).raise_for_status().json(), within_s=60)
+    stack.paid_once()

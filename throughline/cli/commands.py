@@ -23,7 +23,7 @@ from tasks.job_life import finished
 from throughline import __version__, settings
 from throughline.cli import display, progress
 from throughline.cli.request import Options, find, job_options, one_of, opened
-from throughline.cli.server import require_answer
+from throughline.cli.server import carried_out, require_answer
 from throughline.domain import document
 from throughline.domain.comparison import path_of
 from throughline.domain.job import JobId, JobStatus, Path
@@ -184,9 +184,7 @@ async def _carry_out(job_id: JobId) -> None:
     """Run the flow: shown by a Prefect server where one is configured, else in this process alone."""
     try:
         if os.environ.get("PREFECT_API_URL"):
-            from flows.registered_job import registered_job  # Prefect takes a second to import
-
-            await registered_job(job_id)
+            await carried_out(job_id)
         else:
             await finished(job_id)
     except JobBusy as error:
