@@ -80,5 +80,5 @@ def walk(browser: Browser, address: str, job_id: str) -> ActiveTime:
     browser.press("d")
     browser.type("#reason", "clearer")
     active.ends_with(lambda: browser.click("button[value=a]"))
-    assert "Decided: approve" in browser.text("h1")
+    assert browser.shows("h1", "Decided: approve")
     return active

@@ -15,6 +15,10 @@ _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the protocol's name of a ref
 _PATIENCE_S = 120  # on a busy machine; a wait ends as soon as it is over
 
 
+class _Gone(LookupError):
+    """The element was of a page that the browser has left."""
+
+
 class Browser:
     """One window after another of one browser."""
 
@@ -27,8 +31,18 @@ class Browser:
         response = self._http.request(method, f"{self._session}{path}", json=content)
         value = response.json()["value"]
         if response.is_error:
-            raise LookupError(value["message"])
+            raise (_Gone if value["error"] == "stale element reference" else LookupError)(value["message"])
         return value
+
+    def _ask_element(self, method: str, css: str, what: str, **body: Any) -> Any:  # Any: JSON
+        """Of the first fitting element; of the next page's, where a page has gone since it was found."""
+        give_up_at = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                return self._ask(method, f"/element/{self.find(css)}/{what}", **body)
+            except _Gone:
+                if time.monotonic() > give_up_at:
+                    raise
 
     def open(self, url: str) -> None:
         self._ask("POST", "/url", url=url)
@@ -49,10 +63,10 @@ class Browser:
                 time.sleep(0.1)
 
     def click(self, css: str) -> None:
-        self._ask("POST", f"/element/{self.find(css)}/click")
+        self._ask_element("POST", css, "click")
 
     def type(self, css: str, text: str) -> None:
-        self._ask("POST", f"/element/{self.find(css)}/value", text=text)
+        self._ask_element("POST", css, "value", text=text)
 
     def press(self, key: str) -> None:
         """A key, wherever the focus is."""
@@ -60,7 +74,16 @@ class Browser:
         self._ask("POST", "/actions", actions=[{"type": "key", "id": "keyboard", "actions": actions}])
 
     def text(self, css: str) -> str:
-        return self._ask("GET", f"/element/{self.find(css)}/text")
+        return self._ask_element("GET", css, "text")
+
+    def shows(self, css: str, words: str) -> bool:
+        """Whether that element has those words, or has them soon: the page of before may still be there."""
+        give_up_at = time.monotonic() + _PATIENCE_S
+        while words not in self.text(css):
+            if time.monotonic() > give_up_at:
+                return False
+            time.sleep(0.1)
+        return True
 
     def run(self, script: str) -> Any:  # Any: JSON
         return self._ask("POST", "/execute/sync", script=script, args=[])
