@@ -115,10 +115,9 @@ def intend(
 
 def take_back(tx: Tx, intended: list[CallId]) -> None:
     """Forget intents that this work made before, in a transaction whose commit was not confirmed and may have taken
-    place: it is done again, and nothing of them was sent. `intended` is emptied."""
+    place: it is done again, and nothing of them was sent. They stay named: this transaction may fail as well."""
     if intended:
         tx.execute(delete(calls).where(calls.c.id.in_(intended)))
-        intended.clear()
 
 
 def remaining_usd(

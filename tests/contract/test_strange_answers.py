@@ -80,6 +80,17 @@ async def test_a_usage_that_says_nothing_of_a_text_that_came_is_not_believed(usa
     assert not reply.usage_known
 
 
+async def test_an_answer_without_text_whose_prompt_is_said_to_be_empty_is_not_believed():
+    usage = {"input_tokens": 0, "output_tokens": 0}
+    assert not (await streamed(start(**usage), delta("max_tokens", **usage), STOP)).usage_known
+
+
+async def test_a_later_zero_does_not_wipe_out_a_prompt_that_was_counted():
+    later = {"input_tokens": 0, "output_tokens": 30}
+    reply = await streamed(start(**USAGE), text("Paris."), delta("end_turn", **later), STOP)
+    assert (reply.usage.input_tokens, reply.usage.output_tokens) == (USAGE["input_tokens"], 30)
+
+
 async def test_a_prompt_that_was_read_from_the_cache_alone_is_believed():
     usage = {"input_tokens": 0, "cache_read_input_tokens": 20, "output_tokens": 30}
     assert (await streamed(start(**usage), text("Paris."), delta("end_turn", **usage), STOP)).usage_known

@@ -16,10 +16,14 @@ from throughline.domain.job import JobStatus, PathChoice
 
 
 class Unconfirmed:
-    """The first commit after such a statement takes place, and its connection breaks before it says so."""
+    """The first commit after such a statement takes place, and its connection breaks before it says so.
 
-    def __init__(self, statement: str) -> None:
+    Of the next ones some do not take place.
+    """
+
+    def __init__(self, statement: str, *, then_refused: int = 0) -> None:
         self._statement = statement
+        self._refused = then_refused
         self._is_in_transaction = False
         self.struck = 0
 
@@ -39,6 +43,10 @@ class Unconfirmed:
             self.struck += 1
             connection.connection.commit()
             raise OperationalError("COMMIT", None, ConnectionError("the connection broke"))
+        if self._is_in_transaction and self._refused:
+            self._refused -= 1
+            connection.connection.rollback()
+            raise OperationalError("COMMIT", None, ConnectionError("the connection broke"))
 
 
 CHAIN = ("INSERT INTO attempts", "INSERT INTO calls", "INSERT INTO units", "UPDATE calls", "UPDATE jobs")
@@ -52,9 +60,18 @@ BATCH = (*CHAIN, "INSERT INTO batches", "UPDATE batches")
 async def test_work_whose_commit_was_not_confirmed_leaves_no_second_request_and_nothing_that_counts_as_lost(
     service_on_each: Service, tmp_path: Path, path: PathChoice, statement: str
 ):
-    service = service_on_each
+    await goes_on(service_on_each, tmp_path, path, Unconfirmed(statement))
+
+
+@pytest.mark.parametrize("path", [PathChoice.CHUNKED, PathChoice.SINGLE_PASS])
+async def test_nor_does_it_where_the_connection_breaks_once_more(
+    service_on_each: Service, tmp_path: Path, path: PathChoice
+):
+    await goes_on(service_on_each, tmp_path, path, Unconfirmed("INSERT INTO calls", then_refused=1))
+
+
+async def goes_on(service: Service, tmp_path: Path, path: PathChoice, unconfirmed: Unconfirmed) -> None:
     job_id = await service.register(summary(path, book(tmp_path, 3)))
-    unconfirmed = Unconfirmed(statement)
     async with service.opened(partial_save_s=0) as rt:
         await enqueue(job_id)
         unconfirmed.attach(rt.engine)

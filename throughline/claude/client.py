@@ -1,7 +1,7 @@
 """Claude, as the service needs it: streamed messages, batches, counts, and what the endpoint offers."""
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -102,7 +102,7 @@ class Claude:
                             usage |= _told(event.message.usage)
                             usage.pop("output_tokens", None)  # of the beginning; only a later event knows the cost
                         case "message_delta":
-                            usage |= _told(event.usage)
+                            usage |= _later(usage, event.usage)
                             ended = event.delta if event.delta.stop_reason is not None else ended
                         case "message_stop":
                             is_whole = True
@@ -321,6 +321,11 @@ def _may_have_passed_on(error: Retryable) -> bool:
 def _told(usage: Any) -> dict[str, Any]:  # Any: one of the SDK's usage models, or None
     """What a usage says; a null must not wipe out what an earlier event said."""
     return {} if usage is None else {name: value for name, value in usage.to_dict().items() if value is not None}
+
+
+def _later(before: Mapping[str, Any], usage: Any) -> dict[str, Any]:  # Any: one of the SDK's usage models, or None
+    """What a later usage adds; own endpoints repeat a prompt's count as 0 there."""
+    return {name: value for name, value in _told(usage).items() if value or name not in before}
 
 
 def _host(url: str) -> str:

@@ -69,8 +69,8 @@ def reply(
     """A paid answer. `blocks` are the text blocks; thinking blocks carry no answer."""
     text = "".join(blocks)
     read = read_usage(usage)
-    if read is not None and text and 0 in (read.prompt_tokens, read.output_tokens):
-        read = None  # no text comes of nothing: this would be a cost that is silently too small
+    if read is not None and (read.prompt_tokens == 0 or (text and read.output_tokens == 0)):
+        read = None  # nothing comes of nothing: this would be a cost that is silently too small
     return Reply(
         text=text,
         usage=read or Usage(),
