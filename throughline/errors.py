@@ -8,6 +8,7 @@
     │   ├── NotFound          it knows no such path, model or batch (for a live batch this passes)
     │   └── ResultsExpired    it has deleted a batch's results, which no one can read any more
     ├── AccessRefused         the key or the account is not accepted: stop submitting
+    │   └── Redirected        another address is named, and nothing is sent there
     ├── SpendLimitReached     the account's own limit: waiting does not help, a person does
     ├── BudgetExceeded        the job's or the day's budget does not cover the next call
     ├── CostUnknown           no price is known; a cost is never silently zero
@@ -55,6 +56,10 @@ class ResultsExpired(Rejected):
 
 class AccessRefused(ThroughlineError):
     """The API refused the key. Check ANTHROPIC_API_KEY and the account it belongs to."""
+
+
+class Redirected(AccessRefused):
+    """The API names another address. Set ANTHROPIC_BASE_URL to the one that you mean."""
 
 
 class SpendLimitReached(ThroughlineError):

@@ -190,6 +190,21 @@ async def test_without_a_prefect_server_results_are_saved_and_who_waits_is_left_
     assert await statuses(service, [job_id]) == [JobStatus.WAITING]
 
 
+async def test_results_that_are_said_to_be_elsewhere_do_not_keep_other_batches_from_being_ingested(
+    service: Service, tmp_path: FilePath
+):
+    job_ids: list[JobId] = []
+    for name in ("one.md", "other.md"):  # a batch each
+        job_ids += await submit(service, summary(SINGLE, book(tmp_path, 2, name)))
+        await sweep(service)
+    service.simulator.faults("batches.results", "status", status=302)
+    collected = await collect(service)
+    assert (collected.ingested, collected.troubled) == (1, 1)
+    assert (await collect(service)).ingested == 1
+    await sweep(service)
+    assert await statuses(service, job_ids) == [JobStatus.DONE, JobStatus.DONE]
+
+
 async def test_a_suspended_run_is_woken_once_and_not_before_its_batch_is_ingested(
     service_on_each: Service, tmp_path: FilePath
 ):

@@ -28,6 +28,7 @@ from throughline.errors import (
     Ambiguous,
     BadInput,
     NotFound,
+    Redirected,
     Rejected,
     ResultsExpired,
     Retryable,
@@ -232,13 +233,16 @@ class Claude:
                 f"The results of {remote_id} are said to be on {_host(address)}, not on {self.host}. "
                 "The key is not sent there."
             )
-        with _reading():
-            return await self._sdk.get(
-                address,
-                cast_to=httpx2.Response,  # as it is: opened, its body unread
-                options={"headers": {"Accept": "application/binary"}},
-                stream=True,
-            )
+        try:
+            with _reading():
+                return await self._sdk.get(
+                    address,
+                    cast_to=httpx2.Response,  # as it is: opened, its body unread
+                    options={"headers": {"Accept": "application/binary"}},
+                    stream=True,
+                )
+        except Redirected as error:  # the API itself answered: this concerns one batch's file alone
+            raise Rejected(str(error)) from error
 
     async def cancel_batch(self, remote_id: str) -> None:
         """Ask the API to stop a batch; what it finished is still delivered and paid."""

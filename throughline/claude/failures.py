@@ -16,6 +16,7 @@ from throughline.errors import (
     AccessRefused,
     Ambiguous,
     NotFound,
+    Redirected,
     Rejected,
     Retryable,
     SpendLimitReached,
@@ -59,7 +60,7 @@ def of_status(error: anthropic.APIStatusError) -> ThroughlineError:
         case 408 | 409 | 429 | 503 | 529:
             return Retryable(f"The API is busy: {said}", retry_after_s=_retry_after_s(error))
         case 301 | 302 | 307 | 308:
-            return AccessRefused(
+            return Redirected(
                 f"The API answers with a redirect to {_host_of_redirect(error)} (HTTP {error.status_code}). Documents "
                 "are sent to the configured address only: set ANTHROPIC_BASE_URL to the one that you mean."
             )
