@@ -105,6 +105,7 @@ CASES = {
     "negative price of waiting": Case(options=("--waiting-usd-per-hour", "-1"), says=("waiting", "0 dollars or more")),
     "price of reading that is no number": Case(options=("--review-usd-per-hour", "much"), says=("'much' is not an",)),
     "risk that is no chance": Case(options=("--risk-of-cut", "1"), says=("--risk-of-cut", "0<x<1")),
+    "risk that is no number": Case(options=("--risk-of-cut", "nan"), says=("--risk-of-cut", "'nan' is not a number")),
     "budget that is no number": Case(options=("--budget-usd", "much"), says=("'much' is not an amount", "2.50")),
     "deadline of now": Case(options=("--deadline", "0h"), says=("The deadline '0h' must lie ahead.", "45m")),
     "unparsable deadline": Case(options=("--deadline", "soon"), says=("'soon' is not understood", "45m")),

@@ -46,6 +46,15 @@ def test_what_is_meant_for_another_choice_decides_nothing(shell: Shell, options:
     assert shell.throughline("show", job, "--json").object["status"] == "escalated"
 
 
+@pytest.mark.parametrize("minutes", ["nan", "inf", "1e308", "-1"])
+def test_minutes_that_no_person_reads_decide_nothing_and_reach_no_report(shell: Shell, minutes: str):
+    job = asked(shell)["job_id"]
+    ended = shell.throughline("decide", job, "approve", "--minutes", minutes)
+    assert (ended.code, ended.stderr.count("\n"), "--minutes" in ended.stderr) == (2, 1, True)
+    assert shell.throughline("show", job, "--json").object["status"] == "escalated"
+    assert shell.throughline("report", "--simulated").code == 0
+
+
 def test_what_was_decided_is_told_with_who_decided_and_why(shell: Shell):
     job = asked(shell)["job_id"]
     assert shell.throughline("decide", job, "approve", "--reviewer", "Ada", "--reason", "reads well").code == 0

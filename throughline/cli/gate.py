@@ -14,12 +14,14 @@ from tasks.conclusion import report_of
 from tasks.deciding import decide as carry_out_decision
 from tasks.saving import read
 from throughline.cli.commands import cli
-from throughline.cli.request import budget, find, one_of, opened
+from throughline.cli.request import Finite, budget, find, one_of, opened
 from throughline.domain.happenings import page_of
 from throughline.domain.job import AttemptId, JobId, Path
 from throughline.domain.report import to_json
 from throughline.domain.review import Choice, Decision, Origin
 from throughline.errors import BadInput
+
+_MOST_MINUTES = 100_000  # as in Prefect's form
 
 
 @cli.command()
@@ -27,7 +29,7 @@ from throughline.errors import BadInput
 @click.argument("choice", type=one_of(Choice))
 @click.option("--reason", default="", help="Why; it stays with the job.")
 @click.option("--reviewer", help="Who decides; your login name by default.")
-@click.option("--minutes", type=click.FloatRange(min=0), help="Minutes of reading, if the review page did not count.")
+@click.option("--minutes", type=Finite(0, _MOST_MINUTES), help="Minutes of reading, if the review page did not count.")
 @click.option("--attempt", help="approve: the attempt whose output is published.")
 @click.option("--path", type=one_of(Path), help="rerun: by this path; the other one by default.")
 @click.option(

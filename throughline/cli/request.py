@@ -1,5 +1,6 @@
 """What commands share: the options of a job, the ledger (and the stand-in) opened around a command, finding a job."""
 
+import math
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -74,6 +75,16 @@ class _Choice(click.Choice[str]):
         return super().get_invalid_choice_message(value, ctx) + did_you_mean(str(value), self.choices)
 
 
+class Finite(click.FloatRange):
+    """A range without nan, which Click lets through: no comparison with it is ever true."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # Any: as typed
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
 def one_of(values: Iterable[StrEnum | str]) -> click.Choice[str]:
     return _Choice([str(value) for value in values])
 
@@ -94,7 +105,7 @@ def job_options(command: Callable[..., Any]) -> Callable[..., Any]:  # Any: clic
         click.option("--waiting-usd-per-hour", metavar="USD", help="What an hour of waiting costs; else the setting."),
         click.option(
             "--risk-of-cut",
-            type=click.FloatRange(0, 1, min_open=True, max_open=True),
+            type=Finite(0, 1, min_open=True, max_open=True),
             help="A single pass that is likelier cut than this is not sent; else the setting.",
         ),
         click.option("--simulate", is_flag=True, help="Use the local stand-in for the API; no key, no cost."),
