@@ -1,8 +1,10 @@
 """The upper bound: none before enough jobs, and a record of misses that moves its level within limits."""
 
+from statistics import NormalDist
+
 import pytest
 
-from throughline.domain.learning.bounds import STEP, Corrections, fewest_jobs, upper_bound
+from throughline.domain.learning.bounds import STEP, Corrections, bound_at, fewest_jobs, upper_bound
 from throughline.domain.learning.residuals import Score, distribution
 
 TWENTY = distribution([Score(float(i)) for i in range(20)])
@@ -21,6 +23,11 @@ def test_a_correction_asks_for_no_more_than_the_largest_score():
     assert upper_bound(TWENTY, 0.9) == 18.0
     assert upper_bound(TWENTY, 0.99) == 19.0
     assert upper_bound(TWENTY, 0.8) == 16.0
+
+
+@pytest.mark.parametrize("chance", [1e-12, 1e-17, 1e-300])
+def test_a_chance_too_small_to_tell_from_none_has_the_widest_bound(chance: float):
+    assert bound_at(chance, 10, lambda probability: 100 * NormalDist(1, 1).inv_cdf(probability)) == 804
 
 
 def test_a_miss_widens_its_own_group_and_nine_hits_take_it_back():

@@ -15,6 +15,7 @@ from throughline.domain.learning.residuals import Distribution
 
 LEVEL = 0.90
 STEP = 0.02  # how far one miss moves the allowed rate of misses
+_NEVER = 1e-12  # less has no quantile: 1 less it is 1 to the machine
 _ALLOWED_MISSES = (0.02, 0.20)  # limits of the correction: luck makes no class careless, bad luck none useless
 
 
@@ -61,4 +62,4 @@ def bound_at(chance_of_more: float, upper_tokens: int, size_at: Callable[[float]
     if math.isclose(chance_of_more, 1 - LEVEL):
         return upper_tokens
     beyond = max if chance_of_more < 1 - LEVEL else min
-    return beyond(upper_tokens, math.ceil(size_at(1 - chance_of_more)))
+    return beyond(upper_tokens, math.ceil(size_at(1 - max(chance_of_more, _NEVER))))
