@@ -19,6 +19,8 @@ from throughline.errors import BadInput
 
 # A root is a directory or the beginning of an address, whose own colons do not separate.
 _ROOT = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://[^/:]*(?::\d+)?[^{os.pathsep}]*|[^{os.pathsep}]+")
+_CENTURY_H = 876_000  # added to now it is still a date
+_CENTURY_S = _CENTURY_H * 3600
 
 
 class BatchWait(StrEnum):
@@ -56,7 +58,7 @@ class Settings(BaseSettings):
     explore_share: float = Field(default=0.0, ge=0, le=1)
     explore_daily_usd: Decimal = Field(default=Decimal(0), ge=0)
     batch_poll_s: float = Field(default=60.0, gt=0)
-    batch_settle_s: float = Field(default=30.0, ge=0)
+    batch_settle_s: float = Field(default=30.0, ge=0, le=_CENTURY_S)
     batch_wait: BatchWait = BatchWait.SUSPEND
     batch_unknown_s: float = Field(default=600.0, ge=0)
     database_patience_s: float = Field(default=900.0, ge=0)
@@ -65,12 +67,12 @@ class Settings(BaseSettings):
     tolerated_error_share: float = Field(default=0.0, ge=0, le=1)
     repairable_share: float = Field(default=0.3, ge=0, le=1)
     least_confidence: float = Field(default=0.5, ge=0, le=1)
-    review_expires_h: float = Field(default=0.0, ge=0)
+    review_expires_h: float = Field(default=0.0, ge=0, le=_CENTURY_H)
     review_on_expiry: OnExpiry = OnExpiry.REJECT
     review_url: str = "http://127.0.0.1:8420"
-    batch_overdue_h: float = Field(default=6.0, gt=0)
+    batch_overdue_h: float = Field(default=6.0, gt=0, le=_CENTURY_H)
     review_token: SecretStr | None = None
-    lease_s: float = Field(default=120.0, gt=0)
+    lease_s: float = Field(default=120.0, gt=0, le=_CENTURY_S)
     chain_concurrency: int = Field(default=4, gt=0, le=64)
     api_tries: int = Field(default=6, gt=0)
     api_first_wait_s: float = Field(default=1.0, ge=0)

@@ -112,6 +112,15 @@ CASES = {
     "setting that is no number": Case(
         variables={"THROUGHLINE_BATCH_POLL_S": "often"}, says=("THROUGHLINE_BATCH_POLL_S is not usable",)
     ),
+    **{
+        f"{name} beyond all dates": Case(variables={name: "inf"}, says=(f"{name} is not usable", "less than or equal"))
+        for name in (
+            "THROUGHLINE_LEASE_S",
+            "THROUGHLINE_BATCH_SETTLE_S",
+            "THROUGHLINE_BATCH_OVERDUE_H",
+            "THROUGHLINE_REVIEW_EXPIRES_H",
+        )
+    },
     "unlisted model in the wrong form": Case(
         variables={"THROUGHLINE_UNLISTED_MODEL": "llama"}, says=("THROUGHLINE_UNLISTED_MODEL must be five words",)
     ),
