@@ -31,9 +31,7 @@ def require_current(engine: Engine) -> None:
         with engine.connect() as connection:
             found = _version(connection)
     except DatabaseError as error:
-        where = engine.url.render_as_string(hide_password=True)
-        said = str(error.orig).strip().splitlines()[0]
-        raise BadInput(f"The database {where} cannot be used: {said}. Check THROUGHLINE_DATABASE_URL.") from error
+        raise _unusable(engine, error) from error
     if found == REVISION:
         return
     if found is None and engine.dialect.name == "sqlite":
@@ -44,12 +42,15 @@ def require_current(engine: Engine) -> None:
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the database to that revision, keeping its rows; `BadInput` for one that is not ours to change."""
-    with engine.begin() as connection:
-        found = _version(connection)
-        if found is not None and found not in _known():
-            raise _not_ours(connection, f"is at version {found}, which no Throughline has")
-        _migrate(connection, "upgrade", revision)
+    """Bring the database to that revision, keeping its rows; `BadInput` for one that is not ours to change, or away."""
+    try:
+        with engine.begin() as connection:
+            found = _version(connection)
+            if found is not None and found not in _known():
+                raise _not_ours(connection, f"is at version {found}, which no Throughline has")
+            _migrate(connection, "upgrade", revision)
+    except DatabaseError as error:
+        raise _unusable(engine, error) from error
 
 
 def downgrade(engine: Engine, revision: str) -> None:
@@ -86,6 +87,12 @@ def _version(connection: Connection) -> str | None:
             "Update this program."
         )
     return found[0]
+
+
+def _unusable(engine: Engine, error: DatabaseError) -> BadInput:
+    where = engine.url.render_as_string(hide_password=True)
+    said = str(error.orig).strip().splitlines()[0]
+    return BadInput(f"The database {where} cannot be used: {said}. Check THROUGHLINE_DATABASE_URL.")
 
 
 def _not_ours(connection: Connection, what: str) -> BadInput:

@@ -112,6 +112,14 @@ STEPS = pytest.mark.parametrize("step", [schema.require_current, schema.upgrade]
 
 
 @STEPS
+def test_a_database_that_cannot_be_opened_is_named_with_the_reason(tmp_path: Path, step: Callable[[Engine], None]):
+    engine = connect(f"sqlite:///{tmp_path}")
+    with pytest.raises(BadInput, match=rf"sqlite:///{tmp_path} cannot be used: unable to open.*THROUGHLINE_DATABASE"):
+        step(engine)
+    engine.dispose()
+
+
+@STEPS
 def test_a_ledger_of_a_newer_program_asks_for_that_program(empty: Engine, step: Callable[[Engine], None]):
     at_version(empty, "9999")
     with pytest.raises(BadInput, match=r"newer Throughline \(version 9999, .*Update this program"):
