@@ -215,6 +215,14 @@ def test_an_address_where_nothing_listens_is_refused_within_seconds(shell: Shell
     assert shell.job_rows() == 0
 
 
+def test_a_stand_in_that_cannot_keep_its_file_is_refused_in_one_sentence(shell: Shell):
+    (shell.folder / "notes.md").write_text(NOTES)
+    file = shell.folder / ".throughline" / "simulator.db"
+    file.mkdir(parents=True)
+    ended = shell.throughline("plan", "notes.md", "--kind", "summary", "--simulate")
+    assert_refused(ended, "simulator.db cannot be written: Is a directory.", "Run from a folder of yours")
+
+
 def test_an_old_database_is_refused_with_the_command_that_upgrades_it(shell: Shell):
     shell.with_ledger()
     file = shell.folder / ".throughline" / "throughline.db"

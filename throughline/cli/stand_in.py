@@ -1,6 +1,7 @@
 """Starting the simulator for `--simulate`: a child process that ends when its parent does."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Generator
@@ -18,10 +19,7 @@ def simulator(state_file: Path) -> Generator[str]:
         raise BadInput(
             "The simulator is not installed with the service. Run the command from a checkout of the source."
         )
-    try:
-        state_file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"{state_file.parent} cannot be made: {error.strerror}. Run from a folder of yours.") from error
+    _require_writable(state_file)
     command = [sys.executable, "-m", "simulator", "--exit-with-stdin", "--batch-seconds", "1", "--no-request-log"]
     process = subprocess.Popen(
         [*command, "--state", str(state_file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -38,3 +36,14 @@ def simulator(state_file: Path) -> Generator[str]:
         process.terminate()
         process.wait(timeout=10)
         process.stdout.close()
+
+
+def _require_writable(file: Path) -> None:
+    """Make the file and its folder where they are not there; `BadInput` says where that fails."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o666))
+    except OSError as error:
+        raise BadInput(
+            f"{file} cannot be written: {error.strerror}. Run from a folder of yours, or set THROUGHLINE_DATABASE_URL."
+        ) from error
