@@ -179,6 +179,14 @@ def test_plan_needs_no_key_and_spends_nothing(shared: Shell):
     assert "Chosen: " in ended.stdout
 
 
+def test_the_stand_in_keeps_its_file_beside_a_ledger_in_the_home_folder(shell: Shell):
+    (shell.folder / "notes.md").write_text("# Notes\n\nThe keeper counted forty ships.\n")
+    home = {"THROUGHLINE_DATABASE_URL": "sqlite:///~/ledgers/mine.db"}
+    assert shell.throughline("plan", "notes.md", "--kind", "summary", "--simulate", **home).code == 0
+    assert {file.name for file in shell.folder.iterdir()} == {"notes.md", "ledgers"}
+    assert {"mine.db", "simulator.db"} <= {file.name for file in (shell.folder / "ledgers").iterdir()}
+
+
 def test_a_job_that_a_person_must_read_exits_with_3(shared: Shell):
     ended = shared.throughline(
         *RUN, "--path", "chunked", "--instructions", "Short.", "--simulate", "--review", "always"

@@ -25,6 +25,7 @@ from throughline.errors import BadInput
 from throughline.settings import Settings
 
 _SIMULATED_WAIT_S = 0.25
+_ELSEWHERE = FilePath(".throughline/throughline.db")  # where the ledger would be if no server had it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +155,8 @@ def _require_ledger(database_url: str) -> None:
 
 def _beside(database_url: str) -> FilePath:
     url = parse_url(database_url)
-    folder = FilePath(url.database or "").parent if url.get_backend_name() == "sqlite" else FilePath(".throughline")
-    return folder / "simulator.db"
+    ledger = FilePath(url.database or "").expanduser() if url.get_backend_name() == "sqlite" else _ELSEWHERE
+    return ledger.with_name("simulator.db")
 
 
 async def find(rt: runtime.Runtime, wanted: str) -> JobId:
