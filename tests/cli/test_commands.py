@@ -187,6 +187,13 @@ def test_the_stand_in_keeps_its_file_beside_a_ledger_in_the_home_folder(shell: S
     assert {"mine.db", "simulator.db"} <= {file.name for file in (shell.folder / "ledgers").iterdir()}
 
 
+def test_what_the_stand_in_keeps_is_its_owners_alone(shell: Shell):
+    (shell.folder / "notes.md").write_text("# Notes\n\nThe keeper counted forty ships.\n")
+    assert shell.throughline("plan", "notes.md", "--kind", "summary", "--simulate").code == 0
+    kept = shell.folder / ".throughline"
+    assert [oct(each.stat().st_mode & 0o777) for each in (kept, kept / "simulator.db")] == ["0o700", "0o600"]
+
+
 def test_a_job_that_a_person_must_read_exits_with_3(shared: Shell):
     ended = shared.throughline(
         *RUN, "--path", "chunked", "--instructions", "Short.", "--simulate", "--review", "always"

@@ -39,10 +39,10 @@ def simulator(state_file: Path) -> Generator[str]:
 
 
 def _require_writable(file: Path) -> None:
-    """Make the file and its folder where they are not there; `BadInput` says where that fails."""
+    """Make the file and its folder where they are not there, for their owner alone: documents are sent to it."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o666))
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise BadInput(
             f"{file} cannot be written: {error.strerror}. Run from a folder of yours, or set THROUGHLINE_DATABASE_URL."
