@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import sqlite3
 import sys
 import threading
 from collections.abc import Generator
@@ -101,7 +102,11 @@ def main(prog: str = "python -m simulator") -> None:
         state_path=parsed.state,
         keeps_request_log=not parsed.no_request_log,
     )
-    app = create_app(options)
+    try:
+        app = create_app(options)
+        listener = _listen(parsed.host, parsed.port)
+    except (OSError, OverflowError, sqlite3.Error) as error:
+        sys.exit(f"{prog}: error: {error}. Choose another --host, --port or --state.")
     config = uvicorn.Config(
         app,
         http=TrackedProtocol,
@@ -112,7 +117,6 @@ def main(prog: str = "python -m simulator") -> None:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
     )
-    listener = _listen(parsed.host, parsed.port)
     try:
         _Server(config, exits_with_stdin=parsed.exit_with_stdin).run([listener])
     finally:

@@ -51,6 +51,16 @@ async def test_a_batch_that_was_running_ends_after_the_restart(tmp_path: Path):
         assert simulator.bill()["rows"] == []
 
 
+def test_a_port_or_a_file_that_it_cannot_have_is_one_sentence(tmp_path: Path):
+    with Simulator.running() as other:
+        taken = ("--port", other.url.rpartition(":")[2])
+        for options in (taken, ("--port", "99999"), ("--state", str(tmp_path))):
+            command = [sys.executable, "-m", "simulator", *options]
+            ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+            assert ended.stderr.startswith("python -m simulator: error: ")
+
+
 def test_it_exits_when_stdin_ends():
     with Simulator.running() as simulator:
         assert simulator.process.stdin is not None
