@@ -1,5 +1,6 @@
 """The log of a pipeline: what single passes would have cost, never guessed in our favour; a bad line is named."""
 
+import io
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -66,12 +67,14 @@ def test_the_dearest_pain_stands_first():
     ("line", "why"),
     [
         (",summary,part,1,1,,", "names no document"),
-        ("a,summary,part,many,1,,", "invalid literal"),
-        ("a,summary,part,-1,1,,", "negative"),
+        ("a,summary,part,many,1,,", "input_tokens is 'many', not a whole number in plain digits"),
+        ("a,summary,part,-1,1,,", "not a whole number"),
+        ("a,summary,part,1,1,1e3,", "source_tokens is '1e3'"),
+        ("a,summary,part,1,12,000,,", "more cells than the log has columns"),
         ("a,summary,dance,1,1,,", "'dance' is none of part, glue, repair"),
         ("a,summary,part,1,1,,cheap", "a cost is not an amount"),
         ("a,summary,part,1,1,,-1", "a cost is not an amount"),
-        ("a", "invalid literal"),
+        ("a", "fewer cells"),
     ],
 )
 def test_a_bad_line_is_named(line: str, why: str):
@@ -88,6 +91,13 @@ def test_a_log_needs_its_columns():
 def test_what_is_no_csv_is_one_sentence(line: str):
     with pytest.raises(BadInput, match=r"^(The log is no CSV that can be read|Line 2 of the log cannot be read)"):
         ranked(line)
+
+
+def test_a_file_that_is_no_text_further_down_is_not_taken_for_a_bad_cell():
+    """Who opened the file knows its name and says so."""
+    log = "\n".join([HEAD, *["a,summary,part,1,1,,"] * 1_000]).encode() + b"\n\xff\n"
+    with io.TextIOWrapper(io.BytesIO(log), encoding="utf-8") as lines, pytest.raises(UnicodeDecodeError):
+        read_calls(lines)
 
 
 def test_a_log_needs_calls():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
+from throughline.domain.learning.logs import records, tokens
 from throughline.domain.learning.observations import SIZE_CLASS_NAMES, size_class
 from throughline.domain.models import Model
 from throughline.domain.pricing import UnlistedPrice, Usage, price
@@ -60,7 +61,7 @@ def read_calls(lines: Iterable[str]) -> list[LoggedCall]:
     `source_tokens` and `cost_usd`. Others are passed over. `BadInput` names the line that cannot be read.
     """
     try:
-        return _read(csv.DictReader(lines))
+        return _read(csv.DictReader(lines, strict=True))
     except csv.Error as error:
         raise BadInput(f"The log is no CSV that can be read: {error}.") from None
 
@@ -69,36 +70,34 @@ def _read(reader: "csv.DictReader[str]") -> list[LoggedCall]:
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         raise BadInput(f"The log has no column {', '.join(missing)}. Its first line must name {', '.join(COLUMNS)}.")
-    found: list[LoggedCall] = []
-    for record in reader:
-        try:
-            found.append(_call(record))
-        except (TypeError, ValueError, InvalidOperation) as error:
-            why = "a cost is not an amount" if isinstance(error, InvalidOperation) else error
-            raise BadInput(f"Line {reader.line_num} of the log cannot be read: {why}.") from None
+    try:
+        found = [_call(record) for record in records(reader)]
+    except UnicodeDecodeError:
+        raise  # of the file that the lines come from, not of a cell
+    except (ValueError, InvalidOperation) as error:
+        why = "a cost is not an amount" if isinstance(error, InvalidOperation) else error
+        raise BadInput(f"Line {reader.line_num} of the log cannot be read: {why}.") from None
     if not found:
         raise BadInput("The log has no calls below its first line.")
     return found
 
 
-def _call(record: Mapping[str, str | None]) -> LoggedCall:
-    purpose = (record.get("purpose") or "part").strip().lower()
+def _call(record: Mapping[str, str]) -> LoggedCall:
+    purpose = (record.get("purpose") or "part").lower()
     if purpose not in PURPOSES:
         raise ValueError(f"the purpose {purpose!r} is none of {', '.join(PURPOSES)}")
     cost = record.get("cost_usd")
     call = LoggedCall(
-        document=record["document"] or "",
+        document=record["document"],
         kind=record.get("kind") or "any",
         purpose=purpose,
-        input_tokens=int(record["input_tokens"] or ""),
-        output_tokens=int(record["output_tokens"] or ""),
-        source_tokens=int(record.get("source_tokens") or 0),
+        input_tokens=tokens(record, "input_tokens"),
+        output_tokens=tokens(record, "output_tokens"),
+        source_tokens=tokens(record, "source_tokens") if record.get("source_tokens") else 0,
         cost_usd=Decimal(cost) if cost else None,
     )
     if not call.document:
         raise ValueError("it names no document")
-    if min(call.input_tokens, call.output_tokens, call.source_tokens) < 0:
-        raise ValueError("a number of tokens is negative")
     if call.cost_usd is not None and not (call.cost_usd.is_finite() and call.cost_usd >= 0):
         raise ValueError("a cost is not an amount")
     return call

@@ -41,7 +41,7 @@ def read_rows(lines: Iterable[str]) -> list[Row]:
     reader = csv.DictReader(lines, strict=True)
     try:
         _require_columns(reader.fieldnames or ())
-        rows = [_row(record) for record in _records(reader)]
+        rows = [_row(record) for record in records(reader)]
     except UnicodeDecodeError:
         raise  # of the file that the lines come from, not of a cell
     except (csv.Error, ValueError) as error:
@@ -60,7 +60,7 @@ def _require_columns(names: Iterable[str]) -> None:
         raise BadInput(f"The log has the column {twice[0]} more than once. {wanted}.")
 
 
-def _records(reader: Iterable[Mapping[str | Any, Any]]) -> Iterator[dict[str, str]]:
+def records(reader: Iterable[Mapping[str | Any, Any]]) -> Iterator[dict[str, str]]:
     """Each record as text; a row that ends early or goes on beyond the columns is a `ValueError`."""
     for record in reader:
         cells = dict(record)
@@ -77,8 +77,8 @@ def _row(record: Mapping[str, str]) -> Row:
         raise ValueError(f"truncated is {_shown(truncated)}, neither 1 nor 0")
     return Row(
         at=_time(record["time"]),
-        input_tokens=_tokens(record, "input_tokens"),
-        output_tokens=_tokens(record, "output_tokens"),
+        input_tokens=tokens(record, "input_tokens"),
+        output_tokens=tokens(record, "output_tokens"),
         kind=record.get("kind") or "any",
         truncated=_TRUNCATED[truncated],
     )
@@ -92,7 +92,8 @@ def _time(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _tokens(record: Mapping[str, str], name: str) -> int:
+def tokens(record: Mapping[str, str], name: str) -> int:
+    """That cell as a number of tokens; anything but plain digits is a `ValueError`."""
     text = record[name]
     if not (text.isascii() and text.isdigit()):
         raise ValueError(f"{name} is {_shown(text)}, not a whole number in plain digits")
