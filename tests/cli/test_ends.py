@@ -72,6 +72,14 @@ def test_a_caller_who_closed_the_output_gets_none(shell: Shell, arguments: str):
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_title_that_the_locale_has_no_letters_for_is_written_out(shell: Shell, encoding: str):
+    (shell.folder / "日誌.md").write_text("# Notes\n\nThe keeper counted forty ships.\n")
+    assert shell.throughline("submit", "日誌.md", "--kind", "summary", "--simulate").code == 0
+    ended = shell.throughline_anew("list", PYTHONIOENCODING=encoding)
+    assert (ended.code, ended.stderr, "\\u65e5\\u8a8c.md" in ended.stdout) == (0, "", True)
+
+
 @pytest.mark.parametrize("arguments", [(), ("db",)], ids=["throughline", "throughline db"])
 def test_a_command_without_a_verb_shows_its_help_as_help_does(shell: Shell, arguments: tuple[str, ...]):
     ended = shell.throughline(*arguments)

@@ -5,6 +5,7 @@ Exit codes: 0 done, 2 bad input, 3 escalated, 4 failed, 5 budget, 6 another proc
 
 import asyncio
 import errno
+import io
 import json
 import logging
 import os
@@ -43,6 +44,8 @@ class _Interrupted(Exception):
 def main() -> None:
     """Run the command line; every expected error is one sentence on stderr."""
     logging.basicConfig(level=logging.WARNING, format="%(name)s %(message)s")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # of a locale that lacks a title's letters: they are written out
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _carried_out()
     except OSError as error:
