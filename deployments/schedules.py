@@ -6,19 +6,29 @@ from typing import Annotated
 
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.schedules import IntervalSchedule, RRuleSchedule
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from throughline.cli.duration import seconds
 from throughline.errors import BadInput
 
 _MOMENT = re.compile(r"(daily|mon|tue|wed|thu|fri|sat|sun) ([01]?\d|2[0-3]):([0-5]\d)")
+_POOL = r"^[^/%&><]+$"  # what Prefect takes for a name
 _ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)  # fixed, so that deploying again gives the same moments
 
 
 def _schedule(text: str) -> str:
     """The text as it is, once it is known to be a schedule."""
     scheduled(text, "UTC")
+    return text
+
+
+def _timezone(text: str) -> str:
+    """The text as it is, once Prefect takes it for a time zone."""
+    try:
+        scheduled("1m", text)
+    except ValidationError:
+        raise ValueError(f"{text!r} is no time zone. Write one like Europe/Berlin, or UTC") from None
     return text
 
 
@@ -34,8 +44,8 @@ class ServiceSettings(BaseSettings):
     sweep_schedule: Schedule = "5m"
     report_schedule: Schedule = "mon 07:00"
     calibrate_schedule: Schedule = "mon 07:15"
-    schedule_timezone: str = "UTC"
-    work_pool: str = "throughline"
+    schedule_timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    work_pool: Annotated[str, StringConstraints(strip_whitespace=True, pattern=_POOL)] = "throughline"
     jobs_per_worker: int = Field(default=8, gt=0)
     notify_url: SecretStr | None = None
 
@@ -47,7 +57,7 @@ def load() -> ServiceSettings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         variable = f"THROUGHLINE_{str(first['loc'][0]).upper()}"
-        raise BadInput(f"{variable} is not usable: {first['msg']}.") from None
+        raise BadInput(f"{variable} is not usable: {first['msg'].removeprefix('Value error, ')}.") from None
 
 
 def scheduled(text: str, timezone: str) -> list[DeploymentScheduleCreate]:
