@@ -32,6 +32,13 @@ def _timezone(text: str) -> str:
     return text
 
 
+def _webhook(address: SecretStr) -> SecretStr:
+    """The address as it is, once something can be sent there; it may hold a secret, so it is not repeated."""
+    if not re.fullmatch(r"https?://[^\s/?#]+\S*", address.get_secret_value().strip()):
+        raise ValueError("it is no address like https://chat.example.org/hooks/...")
+    return address
+
+
 Schedule = Annotated[str, AfterValidator(_schedule)]
 
 
@@ -47,7 +54,7 @@ class ServiceSettings(BaseSettings):
     schedule_timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
     work_pool: Annotated[str, StringConstraints(strip_whitespace=True, pattern=_POOL)] = "throughline"
     jobs_per_worker: int = Field(default=8, gt=0)
-    notify_url: SecretStr | None = None
+    notify_url: Annotated[SecretStr, AfterValidator(_webhook)] | None = None
 
 
 def load() -> ServiceSettings:

@@ -12,6 +12,8 @@ from throughline.errors import BadInput
         ("THROUGHLINE_SCHEDULE_TIMEZONE", "Mars/Base", "'Mars/Base' is no time zone. Write one like Europe/Berlin"),
         ("THROUGHLINE_WORK_POOL", " ", "String should match"),
         ("THROUGHLINE_WORK_POOL", "a/b", "String should match"),
+        ("THROUGHLINE_NOTIFY_URL", "chat.example/hooks/secret", "it is no address like https://[^ ]*$"),
+        ("THROUGHLINE_NOTIFY_URL", "https://", "it is no address"),
         ("THROUGHLINE_SWEEP_SCHEDULE", "often", "'often' is none of these forms"),
     ],
 )
