@@ -105,16 +105,19 @@ def _is_numbered_code(text: str) -> bool:
 def _parse_code(text: str) -> Document:
     sentences: list[Sentence] = []
     headings: list[Heading] = []
+    short: list[Sentence] = []
     offset = 0
     for line in text.split("\n"):
         if numbered := _NUMBERED_LINE.match(line):
             number, code = int(numbered[1]), numbered[2]
             if _DEFINITION.match(code) and not code.startswith("  "):
                 headings.append(Heading(code.strip().rstrip(":"), offset))
-            if len(code.strip()) >= 12 and any(map(str.isalnum, code)):
-                sentences.append(_code_sentence(code.strip(), number, offset))
+            if any(map(str.isalnum, code)):
+                telling = sentences if len(code.strip()) >= 12 else short
+                telling.append(_code_sentence(code.strip(), number, offset))
         offset += len(line) + 1
-    return Document(text, tuple(sentences) or (_last_resort(text),), tuple(headings), is_code=True)
+    found = sentences or short[:1] or [_last_resort(text)]
+    return Document(text, tuple(found), tuple(headings), is_code=True)
 
 
 def _code_sentence(code: str, number: int, offset: int) -> Sentence:

@@ -305,6 +305,12 @@ def test_every_sentence_can_be_found_by_its_line_and_quote():
         assert sentence.quote in lines[sentence.line - 1]
 
 
+@pytest.mark.parametrize("code", ["1|\n2|x = 1\n3|y", "1|}\n2|x = 1"])
+def test_code_of_short_lines_alone_is_quoted_without_its_line_numbers(code: str):
+    (sentence,) = parse(code).sentences
+    assert (sentence.quote, sentence.line) == ("x = 1", 2)
+
+
 @pytest.mark.parametrize("odd", ["x", "   \n\n  ", "1|", "....", "\u2028", "a|b\n" * 5])
 def test_odd_documents_still_get_an_answer(odd: str):
     assert written(document(odd, "atlas.md"), text(write_units("Anything")))["units"]
