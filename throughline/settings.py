@@ -163,3 +163,7 @@ def load(**overrides: Any) -> Settings:  # Any: whatever the fields take
         name = str(first["loc"][0])
         variable = name if name.isupper() else f"THROUGHLINE_{name.upper()}"
         raise BadInput(f"{variable} is not usable: {first['msg'].removeprefix('Value error, ')}.") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"The file .env is not UTF-8 (it stops at byte {error.start}). Save it as UTF-8.") from None
+    except OSError as error:
+        raise BadInput(f"The file .env cannot be read: {error.strerror}. Change its permissions.") from None

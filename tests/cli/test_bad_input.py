@@ -121,6 +121,10 @@ CASES = {
             "THROUGHLINE_REVIEW_EXPIRES_H",
         )
     },
+    "settings in another encoding": Case(
+        prepare=lambda folder: (folder / ".env").write_text("THROUGHLINE_EFFORT=low\n", encoding="utf-16"),
+        says=("The file .env is not UTF-8 (it stops at byte 0). Save it as UTF-8.",),
+    ),
     "unlisted model in the wrong form": Case(
         variables={"THROUGHLINE_UNLISTED_MODEL": "llama"}, says=("THROUGHLINE_UNLISTED_MODEL must be five words",)
     ),
