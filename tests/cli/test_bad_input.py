@@ -227,6 +227,13 @@ def test_a_stand_in_that_cannot_keep_its_file_is_refused_in_one_sentence(shell: 
     assert_refused(ended, "simulator.db cannot be written: Is a directory.", "Run from a folder of yours")
 
 
+def test_serve_keeps_the_stand_ins_file_beside_a_ledger_in_the_home_folder(shell: Shell):
+    file = shell.folder / "ledgers" / "simulator.db"
+    file.mkdir(parents=True)
+    at_home = {"THROUGHLINE_DATABASE_URL": "sqlite:///~/ledgers/mine.db"}
+    assert_refused(shell.throughline_anew("serve", "--simulate", **at_home), f"{file} cannot be written")
+
+
 def test_an_old_database_is_refused_with_the_command_that_upgrades_it(shell: Shell):
     shell.with_ledger()
     file = shell.folder / ".throughline" / "throughline.db"

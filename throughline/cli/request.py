@@ -128,7 +128,7 @@ async def opened(*, simulate: bool = False, existing: bool = False) -> AsyncGene
             yield rt
         return
     # Beside the ledger, so that a job's simulated batches are found again where the job is.
-    with stand_in.simulator(_beside(chosen.database_url)) as url:
+    with stand_in.simulator(beside(chosen.database_url)) as url:
         simulated = chosen.model_copy(
             update={
                 "api_key": settings.SecretStr("sim-local"),
@@ -153,7 +153,8 @@ def _require_ledger(database_url: str) -> None:
         )
 
 
-def _beside(database_url: str) -> FilePath:
+def beside(database_url: str) -> FilePath:
+    """The stand-in's file beside that ledger."""
     url = parse_url(database_url)
     ledger = FilePath(url.database or "").expanduser() if url.get_backend_name() == "sqlite" else _ELSEWHERE
     return ledger.with_name("simulator.db")

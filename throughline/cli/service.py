@@ -10,10 +10,11 @@ from pathlib import Path
 import click
 
 from storage import schema
-from storage.engine import connect, parse_url
+from storage.engine import connect
 from throughline import settings
 from throughline.cli import stand_in
 from throughline.cli.commands import cli
+from throughline.cli.request import beside
 from throughline.cli.server import quieten, require_server
 from throughline.errors import BadInput
 
@@ -72,9 +73,7 @@ def serve(port: int, review_port: int, simulate: bool) -> int:
 @contextmanager
 def _simulated(database_url: str) -> Generator[dict[str, str]]:
     """What makes the worker's runs ask the stand-in; its batches are kept beside the ledger."""
-    url = parse_url(database_url)
-    folder = Path(url.database or "").parent if url.get_backend_name() == "sqlite" else Path(".throughline")
-    with stand_in.simulator(folder / "simulator.db") as address:
+    with stand_in.simulator(beside(database_url)) as address:
         yield {
             "ANTHROPIC_API_KEY": "sim-local",
             "ANTHROPIC_BASE_URL": address,
