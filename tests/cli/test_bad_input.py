@@ -234,6 +234,13 @@ def test_serve_keeps_the_stand_ins_file_beside_a_ledger_in_the_home_folder(shell
     assert_refused(shell.throughline_anew("serve", "--simulate", **at_home), f"{file} cannot be written")
 
 
+def test_settings_that_are_not_usable_are_not_deployed(shell: Shell):
+    away = {"PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    assert_refused(shell.throughline_anew("deploy", THROUGHLINE_BATCH_POLL_S="often", **away), "_BATCH_POLL_S is not")
+    (shell.folder / ".env").write_text("THROUGHLINE_EFFORT=low\n", encoding="utf-16")
+    assert_refused(shell.throughline_anew("deploy", **away), "The file .env is not UTF-8")
+
+
 def test_an_old_database_is_refused_with_the_command_that_upgrades_it(shell: Shell):
     shell.with_ledger()
     file = shell.folder / ".throughline" / "throughline.db"

@@ -25,6 +25,7 @@ def deploy(as_json: bool) -> int:
     """Register every flow with the Prefect server at PREFECT_API_URL; doing it again changes nothing."""
     quieten()
     require_server()
+    settings.load()  # what is wrong with them is told here, not by each run
     from deployments import schedules  # Prefect takes a second to import
     from deployments.definitions import register
     from deployments.reaching import reached
