@@ -108,6 +108,8 @@ CASES = {
     "risk that is no number": Case(options=("--risk-of-cut", "nan"), says=("--risk-of-cut", "'nan' is not a number")),
     "budget that is no number": Case(options=("--budget-usd", "much"), says=("'much' is not an amount", "2.50")),
     "deadline of now": Case(options=("--deadline", "0h"), says=("The deadline '0h' must lie ahead.", "45m")),
+    "deadline of an empty variable": Case(options=("--deadline", ""), says=("The deadline '' is not understood",)),
+    "model of an empty variable": Case(options=("--model", ""), says=("Unknown model ''",)),
     "unparsable deadline": Case(options=("--deadline", "soon"), says=("'soon' is not understood", "45m")),
     "setting that is no number": Case(
         variables={"THROUGHLINE_BATCH_POLL_S": "often"}, says=("THROUGHLINE_BATCH_POLL_S is not usable",)

@@ -52,13 +52,13 @@ class Options:
         """The validated request."""
         spec = JobSpec(
             kind=Kind(self.kind),
-            model=self.model or chosen.model,
+            model=chosen.model if self.model is None else self.model,
             path=PathChoice(self.path),
             depth=Depth(self.depth),
             instructions=self.instructions.encode("utf-8", "replace").decode(),
             effort=chosen.effort,
             budget_usd=budget(self.budget_usd),
-            deadline_s=seconds(self.deadline) if self.deadline else None,
+            deadline_s=None if self.deadline is None else seconds(self.deadline),
             review=ReviewMode(self.review),
             sensitive=self.sensitive,
             review_usd_per_hour=_rate(self.review_usd_per_hour, "--review-usd-per-hour"),
