@@ -107,6 +107,11 @@ CASES = {
     "risk that is no chance": Case(options=("--risk-of-cut", "1"), says=("--risk-of-cut", "0<x<1")),
     "risk that is no number": Case(options=("--risk-of-cut", "nan"), says=("--risk-of-cut", "'nan' is not a number")),
     "budget that is no number": Case(options=("--budget-usd", "much"), says=("'much' is not an amount", "2.50")),
+    "budget beyond all money": Case(options=("--budget-usd", "1e999"), says=("'1e999' is not an amount",)),
+    "budget below all money": Case(options=("--budget-usd", "1e-999"), says=("'1e-999' is not an amount",)),
+    "price of waiting beyond all money": Case(
+        options=("--waiting-usd-per-hour", "1e10"), says=("'1e10' is not an amount",)
+    ),
     "deadline of now": Case(options=("--deadline", "0h"), says=("The deadline '0h' must lie ahead.", "45m")),
     "deadline of an empty variable": Case(options=("--deadline", ""), says=("The deadline '' is not understood",)),
     "model of an empty variable": Case(options=("--model", ""), says=("Unknown model ''",)),

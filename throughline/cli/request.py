@@ -25,6 +25,7 @@ from throughline.errors import BadInput
 from throughline.settings import Settings
 
 _SIMULATED_WAIT_S = 0.25
+_LARGEST_EXPONENT = 9  # of dollars as they are typed; a slip like 1e999 would fill pages with its digits
 _ELSEWHERE = FilePath(".throughline/throughline.db")  # where the ledger would be if no server had it
 
 
@@ -190,6 +191,6 @@ def _dollars(typed: str, what: str) -> Decimal:
         amount = Decimal(typed.removeprefix("$"))
     except InvalidOperation:
         amount = Decimal("nan")
-    if not amount.is_finite():
+    if not amount.is_finite() or (amount and abs(amount.adjusted()) > _LARGEST_EXPONENT):
         raise BadInput(f"The {what} {typed!r} is not an amount. Write dollars, like 2.50.")
     return amount
