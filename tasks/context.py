@@ -14,7 +14,7 @@ from tasks.saving import read
 from throughline import tokenizer
 from throughline.domain.ask import Ask, Document, Reply
 from throughline.domain.documents import upper_tokens
-from throughline.domain.job import JobId
+from throughline.domain.job import JobId, JobSpec
 from throughline.domain.models import Model
 from throughline.domain.plan import Plan
 from throughline.domain.pricing import Price, Usage, price
@@ -83,11 +83,16 @@ class JobContext:
         least_tokens = tokens_per_unit(spec.kind, spec.depth, self.model)
         if affordable < least_tokens:
             raise BudgetExceeded(
-                f"${remaining_usd:.4f} of the budget is left, and the next call needs at least "
-                f"${prompt_usd + token_usd * least_tokens:.4f}. What is written is kept: raise the budget and "
+                f"${max(remaining_usd, Decimal(0)):.4f} of {_whose_budget(spec)} is left, and the next call needs at "
+                f"least ${prompt_usd + token_usd * least_tokens:.4f}. What is written is kept: raise the budget and "
                 "run the same command to go on, or leave it at that."
             )
         return replace(ask, max_tokens=affordable)
+
+
+def _whose_budget(spec: JobSpec) -> str:
+    """What stops a job that has no budget of its own is the day's."""
+    return "the day's budget (THROUGHLINE_DAILY_BUDGET_USD)" if spec.budget_usd is None else "the budget"
 
 
 def price_of(model_id: str, usage: Usage, *, batch: bool, at: datetime, in_us: bool = False) -> Price:

@@ -155,6 +155,13 @@ async def test_the_daily_budget_holds_over_two_jobs(service_on_each: Service, tm
     assert (report.id, report.status) == (stopped.id, JobStatus.DONE)
 
 
+async def test_a_day_that_is_spent_is_told_as_the_days_budget_and_as_nothing_left(service: Service, tmp_path: FilePath):
+    await service.run(summary(PathChoice.CHUNKED, book(tmp_path, 8, "first.md")))
+    spent = "\\$0.0000 of the day's budget \\(THROUGHLINE_DAILY_BUDGET_USD\\) is left"
+    with pytest.raises(BudgetExceeded, match=spent):
+        await service.run(summary(PathChoice.CHUNKED, book(tmp_path, 8, "second.md")), daily_budget_usd=Decimal("0.01"))
+
+
 async def test_jobs_that_run_at_once_cannot_pass_the_daily_budget_together(
     service_on_each: Service, tmp_path: FilePath
 ):
