@@ -136,6 +136,8 @@ class Settings(BaseSettings):
             )
             if not all(price.is_finite() and price >= 0 for price in (Decimal(input_usd), Decimal(output_usd))):
                 raise ValueError("no price")
+            if not (int(context) > 0 < int(output)):
+                raise ValueError("no room")
         except (ValueError, ArithmeticError):
             raise BadInput(
                 "THROUGHLINE_UNLISTED_MODEL must be five words: id, context tokens, output tokens, and the "

@@ -135,6 +135,14 @@ CASES = {
     "unlisted model in the wrong form": Case(
         variables={"THROUGHLINE_UNLISTED_MODEL": "llama"}, says=("THROUGHLINE_UNLISTED_MODEL must be five words",)
     ),
+    **{
+        f"unlisted model with {window} tokens": Case(
+            variables={"THROUGHLINE_UNLISTED_MODEL": f"llama {window} 1 1"},
+            options=("--model", "llama"),
+            says=("THROUGHLINE_UNLISTED_MODEL must be five words",),
+        )
+        for window in ("0 8192", "131072 0", "-1 8192", "131072 -1")
+    },
     "empty key": Case(
         variables={"ANTHROPIC_API_KEY": ""}, says=("no API key", "ANTHROPIC_API_KEY", "--simulate", "Nothing was sent")
     ),
