@@ -7,6 +7,8 @@ import sys
 import termios
 from pathlib import Path
 
+import pytest
+
 from tests.cli.support import TIMEOUT_S, Shell
 
 CALLS = Path(__file__).parents[2] / "docs" / "examples" / "pipeline-calls.csv"
@@ -45,6 +47,21 @@ def test_a_list_keeps_what_a_job_cost_on_its_line_and_shows_an_id_that_show_take
     (row,) = printed(shell, "list")[1:]
     assert f"${float(done['cost_usd']):.4f} sim." in row
     assert shell.throughline("show", row.split()[0], "--json").object["job_id"] == done["job_id"]
+
+
+@pytest.mark.parametrize("columns", [1, 20, 40])
+def test_the_narrowest_terminal_has_every_figure_of_a_plan_and_of_a_list(shell: Shell, columns: int):
+    (shell.folder / "book.md").write_text("# One\n\nThe keeper wrote a letter to the office.\n" * 9, encoding="utf-8")
+    asked = ("book.md", "--kind", "summary", "--path", "both", "--simulate")
+    wide = shell.throughline("plan", *asked).stdout
+    shown = printed(shell, "plan", *asked, columns=columns)
+    for name in ("tokens cost", "expected total"):
+        (figures,) = (line.split()[2:] for line in wide.splitlines() if line.startswith(name))
+        (row,) = (line.split()[2:] for line in shown if line.startswith(name))
+        assert row == figures
+    assert shell.throughline("run", *asked).code == 0
+    (row,) = printed(shell, "list", columns=columns)[1:]
+    assert re.search(r"^[0-9a-f]{12}  summary  .* done +\$\d\.\d{4} sim\.", row)
 
 
 def test_an_output_of_a_path_that_a_job_did_not_take_is_refused_with_the_way_out(shell: Shell):

@@ -46,7 +46,7 @@ def plan(found: Plan) -> None:
     pair = (found.single_pass, found.chunked)
     for name, value in _PLAN_ROWS:
         table.add_row(name, *(value(estimate) for estimate in pair))
-    _console.print(table)
+    _print_whole(table)
     say(f"{found.rates.sentence}.")
     say(f"Chosen: {'both paths' if found.run_both else found.chosen}. {'. '.join(found.reasons)}.")
 
@@ -64,7 +64,7 @@ def comparison(report: JobReport) -> None:
     table = _table("observed", [side.path for side in columns])
     for name, value in _SIDE_ROWS:
         table.add_row(name, *(value(side) for side in columns))
-    _console.print(table)
+    _print_whole(table)
 
 
 def outcome(report: JobReport, review_base_url: str) -> None:
@@ -141,7 +141,12 @@ def grid(corner: str, columns: Sequence[str], lines: Sequence[Sequence[str]], *,
 
 def _print_whole(table: Table) -> None:
     """Print at the table's least width where the terminal has less: a figure that is cut off would be another one."""
-    least = Measurement.get(_console, _console.options.update(max_width=_WIDEST), table).minimum
+    options = _console.options.update(max_width=_WIDEST)
+    for column in table.columns:
+        if column.no_wrap and column.max_width is None:  # Rich would take a part of it for its least
+            cells = (column.header, *column.cells)
+            column.min_width = max(Measurement.get(_console, options, cell).maximum for cell in cells)
+    least = Measurement.get(_console, options, table).minimum
     whole = _console if least <= _console.width else Console(highlight=False, width=least)
     whole.print(table, soft_wrap=False)
 
