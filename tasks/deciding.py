@@ -119,10 +119,25 @@ def _published(report: JobReport, decision: Decision) -> AttemptId:
 
 
 async def _run_again(report: JobReport, decision: Decision) -> Callable[[Tx], Job]:
-    """What makes the new job over the stored sources."""
+    """What makes the new job over the stored sources, in the world of the old one."""
+    _require_its_world(report)
     ran = report.plan.chosen if report.plan is not None else Path.SINGLE_PASS
     spec = rerun_of(report.spec, ran, decision)
     return await registration.prepare_again(report.id, spec, nonce=uuid.uuid4().hex)
+
+
+def _require_its_world(report: JobReport) -> None:
+    """Raise `BadInput` where a simulated job would be run again for money, or a real one by the stand-in."""
+    if report.simulated and not runtime.current().simulated:
+        raise BadInput(
+            f"Job {report.id} is simulated, and run again from here it would be real and paid. Give --simulate. "
+            "Nothing was decided."
+        )
+    if runtime.current().simulated and not report.simulated:
+        raise BadInput(
+            f"Job {report.id} is real, and run again from here it would be simulated. Leave out --simulate, and use a "
+            "real key. Nothing was decided."
+        )
 
 
 def _said(decision: Decision, again: JobId | None) -> str:

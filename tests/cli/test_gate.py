@@ -55,6 +55,22 @@ def test_minutes_that_no_person_reads_decide_nothing_and_reach_no_report(shell: 
     assert shell.throughline("report", "--simulated").code == 0
 
 
+def test_a_simulated_job_is_not_run_again_for_money(shell: Shell):
+    job = asked(shell)["job_id"]
+    refused = shell.throughline("decide", job, "rerun")
+    assert (refused.code, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+    assert "it would be real and paid. Give --simulate. Nothing was decided." in refused.stderr
+    (left,) = shell.throughline("list", "--json").object["jobs"]
+    assert (left["job_id"], left["status"]) == (job, "escalated")
+
+
+def test_the_command_that_a_rerun_tells_runs_it(shell: Shell):
+    job = asked(shell)["job_id"]
+    told = shell.throughline("decide", job, "rerun", "--simulate").stdout.rpartition("throughline ")[2].split()
+    ran = shell.throughline(*told, "--json").object
+    assert (told[0], told[2], ran["simulated"], ran["status"]) == ("resume", "--simulate", True, "escalated")
+
+
 def test_what_was_decided_is_told_with_who_decided_and_why(shell: Shell):
     job = asked(shell)["job_id"]
     assert shell.throughline("decide", job, "approve", "--reviewer", "Ada", "--reason", "reads well").code == 0

@@ -54,7 +54,8 @@ async def _decide(*, job: str, simulate: bool, as_json: bool, **typed: Any) -> i
         else:
             click.echo(f"Job {job_id} is {report.status}.")
             if again is not None:
-                click.echo(f"It is queued again as job {again}. Run it now with: throughline resume {again}")
+                simulated = " --simulate" if report.simulated else ""
+                click.echo(f"It is queued again as job {again}. Run it now with: throughline resume {again}{simulated}")
     return 0
 
 
