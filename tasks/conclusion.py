@@ -68,8 +68,10 @@ async def require_same_world(job_id: JobId) -> None:
     rt = runtime.current()
     simulated = (await read(lambda tx: jobs.get(tx, job_id))).simulated
     if simulated != rt.simulated:
-        was, now = ("simulated", "real") if simulated else ("real", "simulated")
-        raise BadInput(f"Job {job_id} is {was} and the key is {now}. Start it anew with the key that you want.")
+        was, now, way = ("simulated", "real", "Give") if simulated else ("real", "simulated", "Leave out")
+        raise BadInput(
+            f"Job {job_id} is {was} and the key is {now}. {way} --simulate, or start it anew with the key you want."
+        )
 
 
 @step
