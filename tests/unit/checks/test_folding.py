@@ -40,6 +40,7 @@ def checked(quoted: str, text: str, form: Format = Format.TEXT) -> CheckedCitati
         pytest.param("full width 12", "ｆｕｌｌ ｗｉｄｔｈ １２", id="compatibility-letters"),
         pytest.param("a café there", "a cafe\u0301 there", id="composed"),
         pytest.param("10 km2 of land", "10 km² of land", id="raised-digit-behind-a-letter"),
+        pytest.param("so much Ca2+ is there", "so much Ca²⁺ is there", id="raised-sign-behind-a-letter"),
         pytest.param("so... and on", "so… and on", id="ellipsis"),
         pytest.param("zero width", "zero\u200b width", id="invisible"),
         pytest.param("known facts here", "well-known facts here", id="behind-a-hyphen"),
@@ -54,6 +55,8 @@ def test_a_quote_that_differs_only_in_typography_is_verified(quoted: str, text: 
     ("quoted", "text"),
     [
         pytest.param("about 102 people came today", "about 10² people came today", id="raised-digit"),
+        pytest.param("about 10-5 of it came today", "about 10⁻⁵ of it came today", id="raised-sign-and-digit"),
+        pytest.param("about 10⁻⁵ of it came today", "about 10-5 of it came today", id="raised-in-the-quote"),
         pytest.param("about 112 of the people", "about 1½ of the people", id="fraction"),
         pytest.param("about 12 of the people", "about 13 of the people", id="digit"),
         pytest.param("it is wellknown to all of us", "it is well-known to all of us", id="hyphen-left-out"),

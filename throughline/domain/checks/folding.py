@@ -118,8 +118,14 @@ def _makes_a_number(text: str, found: re.Match[str], normal: str) -> bool:
     kind = unicodedata.decomposition(found[0][0]).partition(" ")[0]
     if kind not in {"<super>", "<sub>", "<fraction>", "<circle>"} or not any(map(str.isdigit, normal)):
         return False
-    neighbours = text[max(0, found.start() - 1) : found.start()] + text[found.end() : found.end() + 1]
+    before = found.start()
+    while before and text[before - 1] in _SMALL_SIGNS:  # 10⁻⁵ is not 10-5
+        before -= 1
+    neighbours = text[max(0, before - 1) : before] + text[found.end() : found.end() + 1]
     return any(map(str.isnumeric, neighbours))
+
+
+_SMALL_SIGNS = frozenset("⁺⁻₊₋")
 
 
 # --- hyphens and escapes ----------------------------------------------------------------------------
