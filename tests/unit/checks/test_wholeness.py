@@ -54,6 +54,13 @@ def test_a_field_that_should_hold_text_and_does_not_is_an_error():
         "| a | b |\n|---|---|\n| 1 | 2 |",
         "Code:\n\n```\nx = (\n```",
         "はい。",
+        "他说：「这是对的。」",
+        "她问（这是什么？）",
+        "Er sagte: „Das ist richtig.“",
+        "Er sagte: »Das ist richtig.«",
+        "هل هذا صحيح؟",
+        "یہ درست ہے۔",
+        "यह सही है।",
     ],
 )
 def test_a_text_that_ends_passes(body: str):
@@ -66,6 +73,9 @@ def test_a_text_that_ends_passes(body: str):
         pytest.param("It ends. And then it", "Breaks off", id="mid-sentence"),
         pytest.param("It ends. And then i", "Breaks off", id="mid-word"),
         pytest.param("It ends:", "Breaks off", id="colon"),
+        pytest.param("这是一个没有完", "Breaks off", id="mid-sentence-in-chinese"),
+        pytest.param("هذا صحيح، و", "Breaks off", id="mid-sentence-in-arabic"),
+        pytest.param("It ends. He called it “", "Breaks off", id="opened-quotation-mark"),
         pytest.param("- an item of the", "Breaks off", id="item-in-mid-phrase"),
         pytest.param("- one. " + "word " * 12 + "and more", "Breaks off", id="long-item"),
         pytest.param("It ends.\n\n## Next", "Breaks off", id="heading-with-nothing-below"),

@@ -7,8 +7,11 @@ from throughline.domain.checks.material import Material
 from throughline.domain.checks.prose import CLOSING, Block, blocks, ends_in_code, texts
 from throughline.domain.checks.result import Finding, Result, conclude, error
 
-_FINISHED = re.compile(r"(?:[.!?…。！？]|\.\.\.)[\"'”’»)\]*_`]*(?:\[[^\]\s]*\])?$")
-_ENCLOSED = re.compile(r"[)\]`*_\"'”’»|>]$")
+# Full stops and question marks of other scripts; behind one, German closes with the marks that open in English.
+_STOPS = "!?…。｡．！？؟۔।॥։።။"
+_CLOSERS = r"\"'”’»)\]」』）】》〉］*_`"
+_FINISHED = re.compile(rf"[.{_STOPS}][{_CLOSERS}“‘«]*(?:\[[^\]\s]*\])?$")
+_ENCLOSED = re.compile(rf"[{_CLOSERS}|>]$")
 _BREAKS_OFF = re.compile(
     r"(?:[,;:(\[{–—-]|(?:\s|^)(?:a|an|the|and|or|but|of|to|in|on|at|by|for|with|from|as|that|which|is|are|was|were|"
     r"be|not|if|when|because|than|into|its|their|this|these))$",
