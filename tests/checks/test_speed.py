@@ -3,8 +3,11 @@
 import time
 from collections.abc import Callable
 
+import pytest
+
 from benchmarks.checks import OUTPUT_TOKENS, QUOTES, SOURCE_CHARACTERS, long_output, some_quotes, some_sources
 from tests.defects.clean import Clean
+from tests.unit.checks.support import bodies, check, output, quote, source, unit
 from throughline.domain.checks.table import run_checks
 from throughline.domain.citations import check_citations
 from throughline.tokenizer import count
@@ -35,3 +38,17 @@ def test_all_checks_of_three_hundred_thousand_tokens_take_less_than_ten_seconds(
     clean = long_output()
     assert tokens(clean) >= OUTPUT_TOKENS
     assert takes_less_than(10.0, lambda: run_checks(clean.output, clean.corpus.sources))
+
+
+@pytest.mark.parametrize(
+    ("name", "again"),
+    [("fillers", "[continue "), ("fillers", "[insert "), ("fillers", "<your "), ("headings", "](#")],
+)
+def test_a_megabyte_of_brackets_that_never_close_takes_less_than_five_seconds(name: str, again: str):
+    body = again * (1_200_000 // len(again))
+    assert takes_less_than(5.0, lambda: check(name, bodies(body), source("Some text.")))
+
+
+def test_a_quote_of_pages_of_white_space_takes_less_than_a_second():
+    out = output(unit("Body.", 1, quote(f"these words{' ' * 100_000}are nowhere")))
+    assert takes_less_than(1.0, lambda: check("citations", out, source("Some text.")))

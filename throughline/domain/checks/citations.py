@@ -99,7 +99,8 @@ def _short(text: str) -> str:
 
 # --- quotes made of several -------------------------------------------------------------------------
 
-_JOINT = re.compile(r"\s*(?:\[?(?:\.\s?\.\s?\.|…)\]?)\s*|(?<=[.!?;:])\s+")
+# White space is looked at from its beginning only: a quote may hold pages of it.
+_JOINT = re.compile(r"(?:(?<!\s)\s+)?(?:\[?(?:\.\s?\.\s?\.|…)\]?)\s*|(?<=[.!?;:])\s+")
 _LEAST_WORDS = 3
 
 

@@ -7,18 +7,19 @@ from throughline.domain.checks.material import Material
 from throughline.domain.checks.prose import Statement
 from throughline.domain.checks.result import Finding, Result, conclude, error
 
+# A bracket is followed so far and no further: one that never closes may be opened again and again.
 _FILLERS = {
     "an offer to go on": re.compile(
         r"\b(?:(?:shall|should|may|can) (?:I|we)|do you want me to|would you like me to|"
         r"let me know if you(?:'d| would) like me to)\b[^.?!]{0,40}\b(?:continue|proceed|go on|elaborate|expand)\b|"
         r"^\W*continued?\W*$|"
-        r"\(?\bto be continued\b|\[continue[sd]?[^\]]*\]|"
+        r"\(?\bto be continued\b|\[continue[sd]?[^\]]{0,200}\]|"
         r"\bcontinu(?:es|ed|ing) in (?:the )?next (?:part|response|message)",
         re.IGNORECASE,
     ),
     "a placeholder": re.compile(
-        r"\blorem ipsum\b|^\W*(?:TODO|TBD|TBC|FIXME|XXX)\b|\[(?:TODO|TBD|TBC|FIXME|XXX)\b[^\]]*\]|"
-        r"\[(?:insert|add|fill in|your|placeholder)\b[^\]]*\]|<(?:insert|placeholder|your)\b[^>]*>|"
+        r"\blorem ipsum\b|^\W*(?:TODO|TBD|TBC|FIXME|XXX)\b|\[(?:TODO|TBD|TBC|FIXME|XXX)\b[^\]]{0,200}\]|"
+        r"\[(?:insert|add|fill in|your|placeholder)\b[^\]]{0,200}\]|<(?:insert|placeholder|your)\b[^>]{0,200}>|"
         r"\bplaceholder (?:text|for (?:this|the) (?:section|unit))\b",
         re.IGNORECASE,
     ),
@@ -26,7 +27,7 @@ _FILLERS = {
         r"\b(?:the )?(?:rest|remainder|remaining (?:sections?|units?|parts?|items?|entries))\b[^.]{0,40}"
         r"\b(?:omitted|unchanged|left out|follows? the same (?:pattern|structure)|(?:is|are) similar)\b|"
         r"\b(?:omitted|truncated|shortened) for (?:brevity|length|space)\b|^\W*(?:\.\.\.|…)\W*$|"
-        r"\[\s*(?:\.\.\.|…)[^\]]{2,}\]",
+        r"\[\s*(?:\.\.\.|…)[^\]]{2,200}\]",
         re.IGNORECASE,
     ),
     "a remark about the writer": re.compile(

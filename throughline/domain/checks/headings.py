@@ -17,7 +17,7 @@ _MARKS = re.compile(r"[ ]{0,3}(#{1,6})[ \t]")
 _NUMBERED = re.compile(r"(\d{1,3})(?:[.)]|\s)")
 _UNIT_ID = re.compile(r"\bu\d{3}\b")  # four digits are a character, as in u0043
 _SECTION = re.compile(r"(?:\bsee|\bin|\(|\bcf\.) (?:section|chapter|unit) (\d{1,3})\b(?!\.\d)", re.IGNORECASE)
-_ANCHOR = re.compile(r"\]\(#([^)\s]+)\)")
+_ANCHOR = re.compile(r"\]\(#([^)\s]{1,300})\)")  # of some length: what never closes may be opened again and again
 _NAMED = re.compile(
     r"\bsee (?:also )?(?:the )?(?:section|unit|chapter) [\"'“*]+([^\"'”*]{3,100})[\"'”*]", re.IGNORECASE
 )
