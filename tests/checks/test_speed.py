@@ -52,3 +52,8 @@ def test_a_megabyte_of_brackets_that_never_close_takes_less_than_five_seconds(na
 def test_a_quote_of_pages_of_white_space_takes_less_than_a_second():
     out = output(unit("Body.", 1, quote(f"these words{' ' * 100_000}are nowhere")))
     assert takes_less_than(1.0, lambda: check("citations", out, source("Some text.")))
+
+
+def test_a_sentence_of_hundreds_of_thousands_of_figures_is_read_in_less_than_ten_seconds():
+    out = bodies("These many figures: " + "1 " * 600_000)
+    assert takes_less_than(10.0, lambda: check("contradictions", out, source("Some text.")))

@@ -39,9 +39,10 @@ def _told(statement: Statement, material: Material) -> _Told | None:
     if found is None:
         return None
     text = read(statement.text)
-    for figure in reversed(found):
-        text = text[: figure.start] + " # " + text[figure.end :]
-    about = frozenset(word for word in words(text) if not word.isdigit())
+    behind = [0, *(figure.end for figure in found)]
+    before = [*(figure.start for figure in found), len(text)]
+    between = " # ".join(text[start:end] for start, end in zip(behind, before, strict=True))
+    about = frozenset(word for word in words(between) if not word.isdigit())
     if len(about) < _LEAST_WORDS:
         return None
     copy = material.copies.get(statement)
