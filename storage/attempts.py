@@ -9,7 +9,7 @@ from sqlalchemy import Row, delete, select, update
 
 from storage import ids
 from storage.engine import Tx, insert_new, inserted
-from storage.tables import attempts, units
+from storage.tables import attempts, calls, units
 from throughline.domain import outline as outlines
 from throughline.domain import policy
 from throughline.domain.job import AttemptId, AttemptStatus, CallId, JobId, Kind, Path, Role
@@ -17,6 +17,7 @@ from throughline.domain.ledger import ATTEMPT_MOVES, IllegalMove, sources
 from throughline.domain.outline import Outline
 from throughline.domain.output import SHAPES, Closing, Unit
 from throughline.domain.policy import CLOSING, Verdict
+from throughline.domain.salvage import Place, read_unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,20 +112,27 @@ def save_outline(tx: Tx, attempt_id: AttemptId, outline: Outline) -> None:
     tx.execute(update(attempts).where(attempts.c.id == attempt_id).values(outline=data))
 
 
-def save_units(tx: Tx, attempt_id: AttemptId, call_id: CallId, written: Sequence[Unit]) -> None:
+def save_units(
+    tx: Tx, attempt_id: AttemptId, call_id: CallId, written: Sequence[Unit], places: Mapping[str, Place] | None = None
+) -> None:
     """Complete units of one answer. One that the attempt has stays as it is: it may have been saved unseen, by a
-    commit whose confirmation never came."""
+    commit whose confirmation never came.
+
+    With their `places` in the answer, which this transaction records, they are not written a second time.
+    """
     rows = [
-        {
-            "attempt_id": attempt_id,
-            "call_id": call_id,
-            "unit_id": unit.unit_id,
-            "content": unit.model_dump(mode="json"),
-        }
+        {"attempt_id": attempt_id, "call_id": call_id, "unit_id": unit.unit_id}
+        | _kept(unit, (places or {}).get(unit.unit_id))
         for unit in written
     ]
     if rows:
         insert_new(tx, units, rows, key=["attempt_id", "unit_id"])
+
+
+def _kept(unit: Unit, place: Place | None) -> dict[str, Any]:  # Any: JSON
+    if place is None:
+        return {"start": None, "end": None, "content": unit.model_dump(mode="json")}
+    return {"start": place.start, "end": place.end, "content": None}
 
 
 def saved_by(tx: Tx, call_id: CallId) -> frozenset[str]:
@@ -154,9 +162,22 @@ def written_units(tx: Tx, attempt: Attempt, kind: Kind) -> dict[str, Unit]:
     written: dict[str, Unit] = {}
     for each in _lineage(tx, attempt):
         written = {unit_id: unit for unit_id, unit in written.items() if unit_id not in each.rewrites}
-        rows = tx.execute(select(units.c.unit_id, units.c.content).where(units.c.attempt_id == each.id))
-        written |= {row.unit_id: SHAPES[kind].unit.model_validate(row.content) for row in rows}
+        written |= _own_units(tx, each.id, kind)
     return written
+
+
+def _own_units(tx: Tx, attempt_id: AttemptId, kind: Kind) -> dict[str, Unit]:
+    """The units that the attempt itself wrote, by id."""
+    rows = tx.execute(select(units).where(units.c.attempt_id == attempt_id).order_by(units.c.id)).all()
+    placed = select(units.c.call_id).where(units.c.attempt_id == attempt_id, units.c.content.is_(None))
+    found = tx.execute(select(calls.c.id, calls.c.response_text).where(calls.c.id.in_(placed)))
+    answers = {row.id: row.response_text for row in found}
+    return {
+        row.unit_id: read_unit(answers[row.call_id][row.start : row.end], kind)
+        if row.content is None
+        else SHAPES[kind].unit.model_validate(row.content)
+        for row in rows
+    }
 
 
 def closing(tx: Tx, attempt: Attempt, kind: Kind) -> Closing | None:

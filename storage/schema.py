@@ -20,7 +20,7 @@ from throughline.errors import BadInput
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration. Kept here so that a start does not import Alembic; a test compares both."""
 _OUR_VERSION = re.compile(r"\d{4}")
 

@@ -184,7 +184,10 @@ units = Table(
     _ref("attempts"),
     _ref("calls"),
     Column("unit_id", CleanText, nullable=False),
-    Column("content", Json, nullable=False),
+    # Its place in its call's `response_text`, in characters; or the unit itself, saved before that text was whole.
+    Column("start", Integer),
+    Column("end", Integer),
+    Column("content", Json),
     UniqueConstraint("attempt_id", "unit_id"),
 )
 

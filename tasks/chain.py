@@ -278,7 +278,7 @@ async def _record(chain: _Chain, call_id: CallId, link: Link, reply: Reply) -> N
             return
         if refused:
             attempts.drop_units(tx, call_id)
-        attempts.save_units(tx, chain.attempt.id, call_id, fresh)
+        attempts.save_units(tx, chain.attempt.id, call_id, fresh, settlement.places)
         if chain.outline is None and settlement.outline is not None:
             attempts.save_outline(tx, chain.attempt.id, settlement.outline)
         if settlement.closing is not None:

@@ -189,7 +189,7 @@ def _save_reply(tx: Tx, call: Call, attempt: Attempt, spec: JobSpec, reply: Repl
     cost = context.cost_of(spec.model, reply, batch=True, at=call.intended_at)
     if not calls.record(tx, call.id, reply=reply, cost=cost, settled=settled, now=runtime.now()):
         return  # another process has just saved the same line
-    attempts.save_units(tx, attempt.id, call.id, settlement.units)
+    attempts.save_units(tx, attempt.id, call.id, settlement.units, settlement.places)
     if attempt.outline is None and settlement.outline is not None:
         attempts.save_outline(tx, attempt.id, settlement.outline)
     if settlement.closing is not None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import itertools
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from hashlib import sha256
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -202,11 +204,20 @@ async def test_a_disk_that_stays_full_ends_the_pass_and_a_later_one_ingests(serv
     assert len(service.submissions()) == 1
 
 
+def varied(folder: FilePath, chapters: int) -> str:
+    """A document that cannot be compressed much, nor can what is written of it."""
+    file = folder / "varied.md"
+    names = (sha256(b"%d" % number).hexdigest() for number in itertools.count())
+    lines = [f"The ship {next(names)} met the ship {next(names)}." for _ in range(40 * chapters)]
+    file.write_text("\n".join(f"## Chapter {at}\n\n" + "\n".join(lines[at::chapters]) + "\n" for at in range(chapters)))
+    return str(file)
+
+
 async def test_an_answer_that_the_disk_had_no_room_for_is_saved_when_it_has(service: Service, tmp_path: FilePath):
     disk = Disk()
     async with service.opened() as rt:
         disk.attach(rt.engine)
-        job = await register(summary(CHUNKED, book(tmp_path, 8)))
+        job = await register(summary(CHUNKED, varied(tmp_path, 3)))
         service.simulator.faults("messages", "hang", seconds=0.15)
         running = asyncio.create_task(service.carry_out(job.id))
         await happened(received(service, "POST", MESSAGES))

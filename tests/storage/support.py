@@ -1,5 +1,6 @@
 """Rows to start from, and words for what the tests do with them."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -34,6 +35,7 @@ from throughline.domain.outline import Outline, OutlineUnit
 from throughline.domain.output import Citation, SummaryUnit
 from throughline.domain.plan import Corpus, Endpoint, PathEstimate, Plan
 from throughline.domain.pricing import Price, Usage
+from throughline.domain.salvage import read_answer
 from throughline.domain.sizing import size_output
 from throughline.domain.source import Format, Source, Span
 from throughline.domain.tokens import TokenCount
@@ -142,6 +144,17 @@ def record(tx: Tx, call_id: CallId, usd: str = "0.25", *, wasted: int = 0, **usa
 def unit(unit_id: str = "u001", body: str = "The Elbe is long.") -> SummaryUnit:
     quote = Citation(source="a.md", quote="The Elbe is long.")
     return SummaryUnit(unit_id=unit_id, heading="Rivers", body=body, citations=[quote], confidence=0.9)
+
+
+def answered(tx: Tx, attempt: Attempt, units: Sequence[SummaryUnit], call_id: CallId | None = None) -> None:
+    """Record an answer with those units, and that the attempt has them."""
+    call_id = call_id or intend(tx, attempt)
+    text = f"Here you are: {json.dumps({'units': [unit.model_dump() for unit in units]}, ensure_ascii=False)}"
+    settled = Settled(delivered=[unit.unit_id for unit in units], errors=[], wasted_tokens=0)
+    calls.record(
+        tx, call_id, reply=reply(text), cost=Price(usd=Decimal(1), row="the price row"), settled=settled, now=NOW
+    )
+    attempts.save_units(tx, attempt.id, call_id, units, read_answer(text, Kind.SUMMARY).places)
 
 
 def row_of(tx: Tx, table: Table, row_id: str) -> Any:

@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from storage import attempts
 from storage.engine import Engine, reading, transaction
-from tests.storage.support import NOW, OUTLINE, begin, begun, intend, register, unit
+from storage.tables import units
+from tests.storage.support import NOW, OUTLINE, answered, begin, begun, count, intend, register, unit
 from throughline.domain.job import AttemptId, AttemptStatus, Kind, Path, Role
 from throughline.domain.ledger import IllegalMove
 from throughline.domain.outline import Outline
@@ -67,6 +69,38 @@ def test_units_come_back_as_they_were_written(ledger: Engine):
     with reading(ledger) as tx:
         assert attempts.unit_ids(tx, attempt.id) == {"u001", "u002"}
         assert attempts.written_units(tx, attempt, Kind.SUMMARY) == {"u001": first, "u002": second}
+
+
+def test_the_units_of_a_whole_answer_are_read_from_it_and_not_written_twice(ledger: Engine):
+    both = [unit("u001"), unit("u002", body='"Grüße" 你好 🚢\r\n\t\u2028\x7f')]
+    with transaction(ledger) as tx:
+        attempt = begun(tx)
+        answered(tx, attempt, both)
+    with reading(ledger) as tx:
+        assert attempts.written_units(tx, attempt, Kind.SUMMARY) == {each.unit_id: each for each in both}
+        assert tx.execute(select(units.c.content)).scalars().all() == [None, None]
+
+
+def test_a_unit_that_was_saved_before_its_answer_was_whole_stays_beside_those_that_are_read_from_it(ledger: Engine):
+    early, rest = unit("u001", body="Early."), unit("u002")
+    with transaction(ledger) as tx:
+        attempt = begun(tx)
+        call = intend(tx, attempt)
+        attempts.save_units(tx, attempt.id, call, [early])
+        answered(tx, attempt, [early, rest], call)
+    with reading(ledger) as tx:
+        assert attempts.written_units(tx, attempt, Kind.SUMMARY) == {"u001": early, "u002": rest}
+        assert count(tx, units) == 2
+
+
+def test_each_unit_is_read_from_the_answer_of_its_own_call(ledger: Engine):
+    with transaction(ledger) as tx:
+        attempt = begun(tx)
+        answered(tx, attempt, [unit("u001", body="One.")])
+        answered(tx, attempt, [unit("u002", body="Another, longer.")])
+    with reading(ledger) as tx:
+        written = attempts.written_units(tx, attempt, Kind.SUMMARY)
+    assert {each.unit_id: each.body for each in written.values()} == {"u001": "One.", "u002": "Another, longer."}
 
 
 def test_nothing_written_is_nothing_saved(ledger: Engine):

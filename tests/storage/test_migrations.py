@@ -1,8 +1,10 @@
 """The schema's version: migrations agree with the tables in code, and a start refuses what it does not know."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.config import Config
@@ -10,10 +12,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 import storage
-from storage import jobs, schema
+from storage import attempts, jobs, schema
 from storage.engine import Engine, connect, reading, transaction
 from storage.tables import metadata
-from tests.storage.support import SPEC, register
+from tests.storage.support import SPEC, answered, begun, intend, register, unit
+from throughline.domain.job import Kind
 from throughline.errors import BadInput
 
 
@@ -57,6 +60,23 @@ def test_an_upgrade_of_a_current_ledger_keeps_its_rows(ledger: Engine):
     schema.upgrade(ledger)
     with reading(ledger) as tx:
         assert jobs.get(tx, job.id) == job
+
+
+def test_a_ledger_that_goes_back_to_units_of_their_own_has_them_all(ledger: Engine):
+    first, second, early = unit("u001", body="Grüße 🚢\n"), unit("u002"), unit("u003", body="Early.")
+    with transaction(ledger) as tx:
+        attempt = begun(tx)
+        answered(tx, attempt, [first, second])
+        attempts.save_units(tx, attempt.id, intend(tx, attempt), [early])
+    schema.downgrade(ledger, "0005")
+    with reading(ledger) as tx:
+        kept = tx.execute(text("SELECT unit_id, content FROM units ORDER BY id")).all()
+    contents: list[Any] = [content if isinstance(content, dict) else json.loads(content) for _, content in kept]
+    assert contents == [first.model_dump(), second.model_dump(), early.model_dump()]
+    schema.upgrade(ledger)
+    with reading(ledger) as tx:
+        assert list(attempts.written_units(tx, attempt, Kind.SUMMARY).values()) == [first, second, early]
+    assert schema.differences(ledger) == []
 
 
 def test_a_difference_between_tables_and_code_is_seen(empty: Engine):

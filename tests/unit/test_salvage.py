@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from throughline.domain.job import Kind
 from throughline.domain.output import Closing, ResearchClosing
-from throughline.domain.salvage import Answer, Defect, read_answer
+from throughline.domain.salvage import Answer, Defect, read_answer, read_unit
 
 CUT = Defect(unit_id=None, error="the JSON ends before it is complete")
 FRAGMENTS = [*'ab \n\t"\\{}[],:é—😀', '{"unit_id":"u009","heading":"h","body":"b"', "```", "]}"]
@@ -75,6 +75,19 @@ def test_a_cut_anywhere_yields_exactly_the_units_complete_before_it(bodies: list
     whole = read_answer(text, Kind.SUMMARY)
     assert [found.model_dump() for found in whole.units] == units
     assert (whole.finished, whole.defects) == (True, ())
+
+
+@settings(max_examples=50)
+@given(st.lists(texts, max_size=4), st.sampled_from(["", "```json\n", "Übrigens 🚢:\n"]), st.sampled_from([None, 2]))
+def test_a_unit_read_again_from_its_place_is_the_same(bodies: list[str], before: str, indent: int | None):
+    units = [unit(number % 3, body) for number, body in enumerate(bodies)]  # the fourth has the id of the first
+    text = before + written([*units, unit(9, "")], closing=CLOSING, indent=indent).replace("\\n", "\n")
+    for end in (len(text), len(text) // 2):
+        answer = read_answer(text[:end], Kind.SUMMARY)
+        assert list(answer.places) == ids(answer)
+        for found in answer.units:
+            place = answer.places[found.unit_id]
+            assert read_unit(text[place.start : place.end], Kind.SUMMARY) == found
 
 
 def test_an_outline_cut_after_its_last_entry_is_not_yet_complete():

@@ -17,18 +17,13 @@ from throughline.domain.job import Kind
 
 
 def _storable(text: str) -> str:
-    if "\x00" in text or not _is_unicode(text):
+    try:
+        encoded = text.encode()  # finds half a surrogate pair ten times sooner than a pattern
+    except UnicodeEncodeError:
+        encoded = b"\x00"
+    if b"\x00" in encoded:  # sooner than in a text with wide characters
         raise ValueError("holds a character that cannot be stored (NUL or half a surrogate pair)")
     return text
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether the text has no half of a surrogate pair: encoding finds one ten times sooner than a pattern."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _not_blank(text: str) -> str:

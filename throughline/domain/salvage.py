@@ -7,9 +7,9 @@ fence, a sentence before it) is passed over: endpoints without structured output
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -31,13 +31,21 @@ class Defect:
     error: str
 
 
+class Place(NamedTuple):
+    """Where a value stands in an answer's text, in characters: the JSON of `text[start:end]`."""
+
+    start: int
+    end: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Everything usable in one answer, and whether its JSON came to its end."""
+    """Everything usable in one answer, and whether its JSON came to its end. `places` has one for each unit's id."""
 
     outline: tuple[OutlineEntry, ...] = ()
     outline_complete: bool = False
     units: tuple[Unit, ...] = ()
+    places: Mapping[str, Place] = field(default_factory=dict[str, Place])
     closing: Closing | None = None
     defects: tuple[Defect, ...] = ()
     duplicates: int = 0
@@ -53,11 +61,12 @@ class _Reader:
     outline_complete: bool = False
     outline_has_hole: bool = False
     units: dict[str, Unit] = field(default_factory=dict[str, Unit])
+    places: dict[str, Place] = field(default_factory=dict[str, Place])
     closing: Closing | None = None
     defects: list[Defect] = field(default_factory=list[Defect])
     duplicates: int = 0
 
-    def take(self, key: str, value: Any) -> None:
+    def take(self, key: str, value: Any, place: Place) -> None:
         match key:
             case "outline":
                 if isinstance(entry := self._validated(OutlineEntry, value), OutlineEntry):
@@ -69,6 +78,7 @@ class _Reader:
                 if isinstance(unit, Unit):
                     self.duplicates += unit.unit_id in self.units
                     self.units.setdefault(unit.unit_id, unit)
+                    self.places.setdefault(unit.unit_id, place)
             case "closing":
                 closing = None if value is None else self._validated(SHAPES[self.kind].closing, value)
                 self.closing = closing if isinstance(closing, Closing) else None
@@ -89,6 +99,7 @@ class _Reader:
             outline=tuple(self.outline),
             outline_complete=self.outline_complete and bool(self.outline) and not self.outline_has_hole,
             units=tuple(self.units.values()),
+            places=self.places,
             closing=self.closing,
             defects=tuple(self.defects),
             duplicates=self.duplicates,
@@ -100,14 +111,19 @@ def read_answer(text: str, kind: Kind) -> Answer:
     """Everything complete and valid in `text`; the first unit of an id wins. Never raises."""
     reader = _Reader(kind)
     try:
-        for key, value, ended in _walk(text, _start(text)):
-            if ended:
+        for key, value, place in _walk(text, _start(text)):
+            if place is None:
                 reader.outline_complete |= key == "outline"
             else:
-                reader.take(key, value)
+                reader.take(key, value, place)
     except (ValueError, IndexError, RecursionError):
         return reader.answer(finished=False)
     return reader.answer(finished=True)
+
+
+def read_unit(json_text: str, kind: Kind) -> Unit:
+    """A unit of an answer that was read before, from its place there."""
+    return SHAPES[kind].unit.model_validate(_decode(json_text)[0])
 
 
 def _start(text: str) -> int:
@@ -118,8 +134,8 @@ def _start(text: str) -> int:
     return opening.end()
 
 
-def _walk(text: str, start: int) -> Iterator[tuple[str, Any, bool]]:
-    """Each (key, value) of the top object, lists element by element, (key, None, True) at a list's end.
+def _walk(text: str, start: int) -> Iterator[tuple[str, Any, Place | None]]:
+    """Each (key, value, place) of the top object, lists element by element, (key, None, None) at a list's end.
 
     Raises ValueError or IndexError where the JSON is cut or malformed; what came before is good.
     """
@@ -130,15 +146,16 @@ def _walk(text: str, start: int) -> Iterator[tuple[str, Any, bool]]:
         if text[at] == "[":
             at = _skip(text, at + 1)
             while text[at] != "]":
-                value, at = _decode(text, at)
-                yield key, value, False
-                at = _separator(text, at, "]")
-            yield key, None, True
+                value, end = _decode(text, at)
+                yield key, value, Place(at, end)
+                at = _separator(text, end, "]")
+            yield key, None, None
             at += 1
         else:
-            value, at = _decode(text, at)
-            _skip(text, at)  # IndexError when the text stops here: the value may have been cut
-            yield key, value, False
+            value, end = _decode(text, at)
+            _skip(text, end)  # IndexError when the text stops here: the value may have been cut
+            yield key, value, Place(at, end)
+            at = end
         at = _separator(text, at, "}")
 
 

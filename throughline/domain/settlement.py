@@ -1,13 +1,13 @@
 """Settling an answer: what of it counts, what was wrong with it, and which tokens nobody can use."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from throughline.domain.ask import Reply, StopReason
 from throughline.domain.job import Kind
 from throughline.domain.outline import Outline, OutlineUnit
 from throughline.domain.output import Closing, OutlineEntry, Unit
-from throughline.domain.salvage import Answer, read_answer
+from throughline.domain.salvage import Answer, Place, read_answer
 
 MAX_PLANNED_UNITS = 120
 """A longer outline was not asked for, and each of its units would cost money."""
@@ -28,10 +28,14 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """The usable part of one answer. `errors` is empty when nothing was wrong with what did come."""
+    """The usable part of one answer. `errors` is empty when nothing was wrong with what did come.
+
+    `places` tells where in the answer's text its units stand; it may name others as well.
+    """
 
     outline: Outline | None
     units: tuple[Unit, ...]
+    places: Mapping[str, Place] = field(default_factory=dict[str, Place])
     closing: Closing | None
     errors: tuple[str, ...]
     wasted_tokens: int
@@ -62,6 +66,7 @@ def settle(reply: Reply, kind: Kind, wanted: Wanted, *, answer: Answer | None = 
     return Settlement(
         outline=outline,
         units=units,
+        places=answer.places,
         closing=closing,
         errors=_errors(answer, outline, asked),
         wasted_tokens=_wasted(visible, reply.text, answer, len(units), used),
