@@ -210,12 +210,22 @@ def finish(
     now: datetime,
     stop_reason: str | None = None,
     reason: str | None = None,
+    outline: Outline | None = None,
+    closing: Closing | None = None,
 ) -> None:
-    """The attempt ended that way; once ended it stays as it is, and another end raises `IllegalMove`."""
+    """The attempt ended that way; once ended it stays as it is, and another end raises `IllegalMove`.
+
+    `outline` and `closing` are what its one answer brought beside units.
+    """
+    values: dict[str, Any] = {"status": status, "stop_reason": stop_reason, "reason": reason, "finished_at": now}
+    if outline is not None:
+        values["outline"] = outlines.to_json(outline)
+    if closing is not None:
+        values["closing"] = closing.model_dump(mode="json")
     moved = tx.execute(
         update(attempts)
         .where(attempts.c.id == attempt_id, attempts.c.status.in_(sources(ATTEMPT_MOVES, status)))
-        .values(status=status, stop_reason=stop_reason, reason=reason, finished_at=now)
+        .values(values)
     )
     if moved.rowcount == 0 and (found := get(tx, attempt_id).status) is not status:
         raise IllegalMove(f"Attempt {attempt_id} cannot go from {found} to {status}.")

@@ -63,6 +63,7 @@ class Call:
     attempt_id: AttemptId
     batch_id: BatchId | None
     link: Link
+    model: str
     state: CallState
     outcome: str | None
     stop_reason: str | None
@@ -285,6 +286,7 @@ def _call(row: Row[Any]) -> Call:  # Any: a row's columns are known to the table
         attempt_id=AttemptId(row.attempt_id),
         batch_id=row.batch_id,
         link=_LINK.validate_python(row.link),
+        model=row.model,
         state=CallState(row.state),
         outcome=row.outcome,
         stop_reason=row.stop_reason,

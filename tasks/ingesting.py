@@ -29,6 +29,7 @@ class Arrived:
     """One result of a batch of ours. `answer` is what its text was read as, if it brought a text."""
 
     item: ItemResult
+    kind: Kind
     answer: Answer | None
 
 
@@ -102,7 +103,8 @@ def _ingested(tx: Tx, batch_id: BatchId) -> None:
 
 def _read(item: ItemResult, kind: Kind) -> Arrived:
     """Read its text before the transaction that saves it: others that write need not wait for that."""
-    return Arrived(item=item, answer=read_answer(item.result.text, kind) if isinstance(item.result, Reply) else None)
+    answer = read_answer(item.result.text, kind) if isinstance(item.result, Reply) else None
+    return Arrived(item=item, kind=kind, answer=answer)
 
 
 def _is_full(group: Sequence[Arrived]) -> bool:

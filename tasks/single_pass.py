@@ -17,7 +17,7 @@ from tasks.step import step
 from throughline.domain import documents, estimates, prompts
 from throughline.domain.ask import Ask, Reply, StopReason, Unanswered
 from throughline.domain.chain import Link, LinkKind
-from throughline.domain.job import AttemptId, AttemptStatus, BatchId, CallId, JobId, JobSpec, Path, Role
+from throughline.domain.job import AttemptId, AttemptStatus, BatchId, CallId, JobId, Kind, Path, Role
 from throughline.domain.ledger import OPEN_BATCH, CallState
 from throughline.domain.outline import Outline
 from throughline.domain.salvage import Answer
@@ -167,7 +167,7 @@ def save_result(tx: Tx, arrived: Arrived) -> None:
         case Unanswered() as unanswered:
             _save_unanswered(tx, call, unanswered)
         case Reply() as reply:
-            _save_reply(tx, call, attempt, jobs.get(tx, attempt.job_id).spec, reply, arrived.answer)
+            _save_reply(tx, call, attempt, arrived.kind, reply, arrived.answer)
 
 
 def _save_unanswered(tx: Tx, call: Call, result: Unanswered) -> None:
@@ -177,31 +177,36 @@ def _save_unanswered(tx: Tx, call: Call, result: Unanswered) -> None:
         attempts.finish(tx, call.attempt_id, AttemptStatus.FAILED, reason=said, now=runtime.now())
 
 
-def _save_reply(tx: Tx, call: Call, attempt: Attempt, spec: JobSpec, reply: Reply, answer: Answer | None) -> None:
+def _save_reply(tx: Tx, call: Call, attempt: Attempt, kind: Kind, reply: Reply, answer: Answer | None) -> None:
     if attempt.ended:
-        _save_late(tx, call, spec, reply)
+        _save_late(tx, call, reply)
         return
     asked = frozenset(attempt.outline.unit_ids if attempt.outline else ())
     wanted = Wanted(outline=attempt.outline, unit_ids=asked, closing=True)
-    settlement = settle(reply, spec.kind, wanted, answer=answer)
+    settlement = settle(reply, kind, wanted, answer=answer)
     status, reason = judge(reply, settlement)
     settled = Settled(delivered=settlement.delivered, errors=settlement.errors, wasted_tokens=settlement.wasted_tokens)
-    cost = context.cost_of(spec.model, reply, batch=True, at=call.intended_at)
+    cost = context.cost_of(call.model, reply, batch=True, at=call.intended_at)
     if not calls.record(tx, call.id, reply=reply, cost=cost, settled=settled, now=runtime.now()):
         return  # another process has just saved the same line
     attempts.save_units(tx, attempt.id, call.id, settlement.units, settlement.places)
-    if attempt.outline is None and settlement.outline is not None:
-        attempts.save_outline(tx, attempt.id, settlement.outline)
-    if settlement.closing is not None:
-        attempts.save_closing(tx, attempt.id, settlement.closing)
-    attempts.finish(tx, attempt.id, status, stop_reason=reply.stop_reason, reason=reason, now=runtime.now())
+    attempts.finish(
+        tx,
+        attempt.id,
+        status,
+        stop_reason=reply.stop_reason,
+        reason=reason,
+        outline=settlement.outline if attempt.outline is None else None,
+        closing=settlement.closing,
+        now=runtime.now(),
+    )
 
 
-def _save_late(tx: Tx, call: Call, spec: JobSpec, reply: Reply) -> None:
+def _save_late(tx: Tx, call: Call, reply: Reply) -> None:
     """A batch turned up after its work was done by another: what it cost is put down, and its text kept as waste."""
     visible = reply.usage.output_tokens - reply.usage.thinking_tokens
     settled = Settled(delivered=(), errors=(TOO_LATE,), wasted_tokens=visible)
-    cost = context.cost_of(spec.model, reply, batch=True, at=call.intended_at)
+    cost = context.cost_of(call.model, reply, batch=True, at=call.intended_at)
     calls.record(tx, call.id, reply=reply, cost=cost, settled=settled, now=runtime.now())
 
 
