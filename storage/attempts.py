@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, bindparam, delete, false, or_, select, update
 
 from storage import ids
 from storage.engine import Tx, insert_new, inserted
@@ -18,6 +18,15 @@ from throughline.domain.outline import Outline
 from throughline.domain.output import SHAPES, Closing, Unit
 from throughline.domain.policy import CLOSING, Verdict
 from throughline.domain.salvage import Place, read_unit
+
+_GET = select(attempts).where(attempts.c.id == bindparam("attempt"))
+_FINISH = {
+    status: update(attempts).where(
+        attempts.c.id == bindparam("attempt"),
+        or_(false(), *(attempts.c.status == source for source in sources(ATTEMPT_MOVES, status))),  # cheaper than IN
+    )
+    for status in AttemptStatus
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +103,7 @@ def begin(
 
 def get(tx: Tx, attempt_id: AttemptId) -> Attempt:
     """The attempt of that id; `LookupError` if there is none."""
-    row = (tx.execute(select(attempts).where(attempts.c.id == attempt_id))).one_or_none()
+    row = tx.execute(_GET, {"attempt": attempt_id}).one_or_none()
     if row is None:
         raise LookupError(attempt_id)
     return _attempt(row)
@@ -222,11 +231,7 @@ def finish(
         values["outline"] = outlines.to_json(outline)
     if closing is not None:
         values["closing"] = closing.model_dump(mode="json")
-    moved = tx.execute(
-        update(attempts)
-        .where(attempts.c.id == attempt_id, attempts.c.status.in_(sources(ATTEMPT_MOVES, status)))
-        .values(values)
-    )
+    moved = tx.execute(_FINISH[status], {"attempt": attempt_id, **values})
     if moved.rowcount == 0 and (found := get(tx, attempt_id).status) is not status:
         raise IllegalMove(f"Attempt {attempt_id} cannot go from {found} to {status}.")
 

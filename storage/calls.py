@@ -27,6 +27,7 @@ _LINK = TypeAdapter(Link)
 _BUDGET_LOCK = 7_266_143  # any constant: one advisory lock for the day's budget on PostgreSQL
 
 _RECORDABLE = or_(*(calls.c.state == state for state in call_sources(CallState.RECORDED)))  # cheaper to run than IN
+_GET = select(calls).where(calls.c.id == bindparam("call"))
 _INTEND = insert(calls)
 _SETTLE = update(calls).where(calls.c.id == bindparam("call"), _RECORDABLE)
 
@@ -270,7 +271,7 @@ def of_attempt(tx: Tx, attempt_id: AttemptId) -> list[Call]:
 
 def get(tx: Tx, call_id: CallId) -> Call | None:
     """The call of that id, if it is ours."""
-    row = (tx.execute(select(calls).where(calls.c.id == call_id))).one_or_none()
+    row = tx.execute(_GET, {"call": call_id}).one_or_none()
     return None if row is None else _call(row)
 
 

@@ -12,6 +12,7 @@ import json
 import sqlite3
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -159,17 +160,18 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def insert_new(tx: Tx, table: Table, rows: Sequence[Mapping[str, Any]], *, key: Sequence[str]) -> None:
     """Insert the rows whose key is new; one that another transaction made first is left as it is."""
-    tx.execute(_unless_there(tx, table, key), list(rows))
+    tx.execute(_unless_there(tx.dialect.name, table, tuple(key)), list(rows))
 
 
 def inserted(tx: Tx, table: Table, row: Mapping[str, Any], *, key: Sequence[str]) -> bool:
     """Insert the row if its key is new, and say whether it was."""
-    return tx.execute(_unless_there(tx, table, key), row).rowcount == 1
+    return tx.execute(_unless_there(tx.dialect.name, table, tuple(key)), row).rowcount == 1
 
 
-def _unless_there(tx: Tx, table: Table, key: Sequence[str]) -> Executable:
-    statement = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
-    return statement.on_conflict_do_nothing(index_elements=list(key))
+@cache
+def _unless_there(dialect: str, table: Table, key: tuple[str, ...]) -> Executable:
+    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return statement.on_conflict_do_nothing(index_elements=key)
 
 
 @contextmanager
