@@ -52,6 +52,12 @@ def test_this_machine_is_not_asked_whatever_its_address_looks_like(host: str, po
     assert asked == []
 
 
+@pytest.mark.parametrize("host", ["127.0.0.%31", "%31%32%37.0.0.1", "127%2E0.0.1", "localhos%74", "%5B::1%5D"])
+def test_a_host_in_percent_signs_is_not_asked_for_whoever_connects_decodes_it(host: str, port: int):
+    assert refusal(f"http://{host}:{port}/latest/meta-data")
+    assert asked == []
+
+
 @pytest.mark.parametrize(
     "address",
     [

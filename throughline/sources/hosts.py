@@ -8,7 +8,7 @@ that very address: a name that leads elsewhere a moment later gains nothing.
 import contextlib
 import ipaddress
 import socket
-from urllib.parse import SplitResult, urlunsplit
+from urllib.parse import SplitResult, unquote, urlunsplit
 
 from throughline.errors import BadInput
 from throughline.sources.names import shown
@@ -28,6 +28,8 @@ _BUCKETS = frozenset(
 def addresses(url: SplitResult, roots: Roots, *, port: int) -> list[str]:
     """The IP addresses of the host, every one of which may be asked; `OSError` when it has none."""
     host = url.hostname or ""
+    if unquote(host) != host:  # whoever connects decodes it once more, and would go where nobody looked
+        raise BadInput(f"{_bare(url)} has its host in percent signs; write the host as it is.")
     found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     named = roots.names(url)
     for address in found:
