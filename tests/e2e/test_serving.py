@@ -22,6 +22,7 @@ def test_one_command_serves_and_one_interrupt_stops_everything(tmp_path: Path):
     port = free_port()
     env = prefect_environment(tmp_path) | {
         "PYTHONPATH": PYTHONPATH,
+        "PREFECT_API_URL": "",  # as a compose file or a script leaves it: none
         "THROUGHLINE_COLLECT_SCHEDULE": "20s",
         "THROUGHLINE_SWEEP_SCHEDULE": "off",
     }

@@ -50,7 +50,7 @@ def serve(port: int, review_port: int, simulate: bool) -> int:
     """Run the whole service here until Ctrl-C: Prefect's server, the database, every flow, workers, review pages."""
     quieten()
     with ExitStack() as stack:
-        url = os.environ.get("PREFECT_API_URL")
+        url = os.environ.get("PREFECT_API_URL") or None  # an empty one is none, as everywhere
         home = Path(os.environ.get("PREFECT_HOME") or ".throughline/prefect").resolve()
         os.environ["PREFECT_HOME"] = str(home)
         os.environ["PREFECT_API_URL"] = url or f"http://127.0.0.1:{port}/api"  # before Prefect is imported
