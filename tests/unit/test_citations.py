@@ -144,6 +144,8 @@ def test_a_changed_digit_is_altered_never_verified(seed: int):
         pytest.param("12 percent was the loss", "-12 percent was the loss", id="sign"),
         pytest.param("the people agreed to pay 15", "the people agreed to pay 15.75 euros", id="decimals"),
         pytest.param("the people agreed to pay 15", "the people agreed to pay 150 euros", id="zero"),
+        pytest.param("the people agreed to meet at 12", "the people agreed to meet at 12:30 sharp", id="minutes"),
+        pytest.param("2 cups of meal were agreed on", "In all 1/2 cups of meal were agreed on", id="fraction"),
         pytest.param("000 people agreed with the plan", "Only 5 000 people agreed with the plan.", id="zeros"),
         pytest.param("the people agreed to pay 15", "the people agreed to pay 15 000 euros", id="thousands"),
         pytest.param("250 people agreed with it", "Only 1\u202f250 people agreed with it.", id="narrow space"),

@@ -83,8 +83,8 @@ def _parts_digits(text: Text, at: int) -> bool:
 _DIGITS_BEFORE = re.compile(r"(?<![\d.,])\d{1,3} $")
 _GROUP = re.compile(r"\d{3}(?!\d)")
 _NUMBER_SPACES = frozenset("\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}\N{FIGURE SPACE}")
-_SIGN_OR_DIGITS_BEFORE = re.compile(r"\d[.,]$|(?:^|[\s(])[-−+]$")
-_DIGITS_AFTER = re.compile(r"[.,]\d")
+_SIGN_OR_DIGITS_BEFORE = re.compile(r"\d[.,:/]$|(?:^|[\s(])[-−+]$")
+_DIGITS_AFTER = re.compile(r"[.,:/]\d")  # the decimals of a number, the minutes of an hour, the rest of a fraction
 _HYPHENS = frozenset(DASHES)
 
 
