@@ -59,6 +59,6 @@ def test_a_quote_of_pages_of_white_space_takes_less_than_a_second():
 def test_the_figures_of_one_sentence_cost_in_proportion_to_their_number():
     def seconds(figures: int) -> float:
         out = bodies("These many figures: " + "1 " * figures)
-        return min(taken(lambda: check("contradictions", out, source("Some text."))) for _ in range(2))
+        return taken(lambda: check("contradictions", out, source("Some text.")))
 
     assert seconds(160_000) < 6 * seconds(40_000)  # nine times, where each of them has the whole sentence made anew
