@@ -14,6 +14,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 from urllib.parse import unquote
 
@@ -132,10 +133,28 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # Any: the drive
         "wal_autocheckpoint = 8000",  # a checkpoint syncs twice; every 32 MB is often enough
     ):
         try:
-            cursor.execute(f"PRAGMA {pragma}")
+            _set(cursor, pragma)
         except sqlite3.OperationalError as error:
             raise OperationalError(pragma, None, error) from error
     cursor.close()
+
+
+def _set(cursor: sqlite3.Cursor, pragma: str) -> None:
+    """Set it, again and again for as long as one waits for a lock.
+
+    SQLite itself waits for none where waiting could be a deadlock: of two that open a new file at the same moment
+    and both turn it to WAL, one is refused at once.
+    """
+    until = monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute(f"PRAGMA {pragma}")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > until:
+                raise
+            sleep(0.01)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -30,6 +30,21 @@ def test_sqlite_waits_for_another_writer(sqlite_ledger: Engine):
     assert pragma(sqlite_ledger, "busy_timeout") == BUSY_TIMEOUT_MS >= 10_000
 
 
+def test_many_may_open_a_new_sqlite_file_at_the_same_moment(tmp_path: Path):
+    at_once = threading.Barrier(8)
+
+    def opened(engine: Engine) -> object:
+        at_once.wait()
+        return pragma(engine, "journal_mode")
+
+    with ThreadPoolExecutor(at_once.parties) as threads:
+        for round_ in range(60):  # without patience one in eight rounds fails
+            engines = [connect(f"sqlite:///{tmp_path / str(round_)}.db") for _ in range(at_once.parties)]
+            assert set(threads.map(opened, engines)) == {"wal"}
+            for engine in engines:
+                engine.dispose()
+
+
 def test_a_commit_survives_a_power_cut_unless_it_is_told_not_to(sqlite_ledger: Engine):
     normal, full = 1, 2
     assert pragma(sqlite_ledger, "synchronous") == full
