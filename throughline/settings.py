@@ -2,11 +2,14 @@
 
 import os
 import re
+from collections.abc import Iterable
 from decimal import Decimal
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -21,6 +24,26 @@ from throughline.errors import BadInput
 _ROOT = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://[^/:]*(?::\d+)?[^{os.pathsep}]*|[^{os.pathsep}]+")
 _CENTURY_H = 876_000  # added to now it is still a date
 _CENTURY_S = _CENTURY_H * 3600
+_SHORTEST_LEASE_S = 0.001
+_PREFIX = "THROUGHLINE_"
+# Read by the deployments, the compose file, the failpoints and the chaos tests.
+_READ_ELSEWHERE = frozenset(
+    {
+        "CALIBRATE_SCHEDULE",
+        "CHAOS_SEED",
+        "COLLECT_SCHEDULE",
+        "FAILPOINT",
+        "JOBS_PER_WORKER",
+        "NOTIFY_URL",
+        "REPORT_SCHEDULE",
+        "SCHEDULE_TIMEZONE",
+        "SWEEP_SCHEDULE",
+        "VERSION",
+        "WORK_POOL",
+    }
+)
+# Kubernetes sets these for a service that is called throughline, or throughline-review.
+_OF_KUBERNETES = re.compile(r"(.+_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_.+)?)")
 
 
 class BatchWait(StrEnum):
@@ -34,7 +57,7 @@ class Settings(BaseSettings):
     """Everything that a person may set. Read once, at the edges."""
 
     model_config = SettingsConfigDict(
-        env_prefix="THROUGHLINE_",
+        env_prefix=_PREFIX,
         env_file=".env",
         extra="ignore",
         env_ignore_empty=True,
@@ -72,7 +95,7 @@ class Settings(BaseSettings):
     review_url: str = "http://127.0.0.1:8420"
     batch_overdue_h: float = Field(default=6.0, gt=0, le=_CENTURY_H)
     review_token: SecretStr | None = None
-    lease_s: float = Field(default=120.0, gt=0, le=_CENTURY_S)
+    lease_s: float = Field(default=120.0, ge=_SHORTEST_LEASE_S, le=_CENTURY_S)
     chain_concurrency: int = Field(default=4, gt=0, le=64)
     api_tries: int = Field(default=6, gt=0)
     api_first_wait_s: float = Field(default=1.0, ge=0)
@@ -159,13 +182,27 @@ def _has_host(address: str) -> bool:
 def load(**overrides: Any) -> Settings:  # Any: whatever the fields take
     """The settings; `BadInput` names the variable that is wrong."""
     try:
-        return Settings(**overrides)
+        chosen = Settings(**overrides)
+        _refuse_unknown({*os.environ, *dotenv_values(".env", interpolate=False)})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = str(first["loc"][0])
-        variable = name if name.isupper() else f"THROUGHLINE_{name.upper()}"
+        variable = name if name.isupper() else f"{_PREFIX}{name.upper()}"
         raise BadInput(f"{variable} is not usable: {first['msg'].removeprefix('Value error, ')}.") from None
     except UnicodeDecodeError as error:
         raise BadInput(f"The file .env is not UTF-8 (it stops at byte {error.start}). Save it as UTF-8.") from None
     except OSError as error:
         raise BadInput(f"The file .env cannot be read: {error.strerror}. Change its permissions.") from None
+    return chosen
+
+
+def _refuse_unknown(variables: Iterable[str]) -> None:
+    """Raise `BadInput` for a slip in a name: a budget that is not read would limit nothing."""
+    known = {name.upper() for name in Settings.model_fields} | _READ_ELSEWHERE
+    for variable in sorted(variables):
+        name = variable.upper().removeprefix(_PREFIX)
+        if name == variable.upper() or name in known or _OF_KUBERNETES.fullmatch(name):
+            continue
+        nearest = get_close_matches(name, known, n=1)
+        guess = f" Did you mean {_PREFIX}{nearest[0]}?" if nearest else ""
+        raise BadInput(f"{variable} is no setting.{guess} All of them are in .env.example.")

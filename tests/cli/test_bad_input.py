@@ -119,6 +119,20 @@ CASES = {
     "setting that is no number": Case(
         variables={"THROUGHLINE_BATCH_POLL_S": "often"}, says=("THROUGHLINE_BATCH_POLL_S is not usable",)
     ),
+    "setting with a slip in its name": Case(
+        variables={"THROUGHLINE_DAILY_BUDGET": "5"},
+        says=("THROUGHLINE_DAILY_BUDGET is no setting. Did you mean THROUGHLINE_DAILY_BUDGET_USD?", ".env.example"),
+    ),
+    "setting in .env with a slip in its name": Case(
+        prepare=lambda folder: (folder / ".env").write_text("THROUGHLINE_EFORT=low\n"),
+        says=("THROUGHLINE_EFORT is no setting. Did you mean THROUGHLINE_EFFORT?",),
+    ),
+    "setting of a name like no other": Case(
+        variables={"THROUGHLINE_XYZZY": "1"}, says=("THROUGHLINE_XYZZY is no setting. All of them are in",)
+    ),
+    "lease too short to be renewed": Case(
+        variables={"THROUGHLINE_LEASE_S": "1e-300"}, says=("THROUGHLINE_LEASE_S is not usable",)
+    ),
     **{
         f"{name} beyond all dates": Case(variables={name: "inf"}, says=(f"{name} is not usable", "less than or equal"))
         for name in (

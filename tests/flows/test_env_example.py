@@ -8,6 +8,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from deployments.schedules import ServiceSettings
+from throughline import settings
 from throughline.settings import Settings
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
@@ -57,6 +58,27 @@ def test_the_value_that_is_shown_is_the_default(
         assert len(example.split()) == 5
     else:
         assert with_example == default
+
+
+@pytest.mark.parametrize("variable", sorted({variable for _, _, variable in fields()} | INTERNAL))
+def test_no_variable_that_is_read_is_refused_as_unknown(variable: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(variable, "")
+    settings.load()
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "THROUGHLINE_SERVICE_HOST",
+        "THROUGHLINE_SERVICE_PORT_HTTP",
+        "THROUGHLINE_PORT",
+        "THROUGHLINE_PORT_8420_TCP_ADDR",
+        "THROUGHLINE_REVIEW_SERVICE_HOST",
+    ],
+)
+def test_what_kubernetes_says_of_a_service_of_this_name_is_no_slip(variable: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(variable, "10.0.0.1")
+    settings.load()
 
 
 def test_no_variable_is_read_that_is_not_shown():
