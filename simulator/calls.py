@@ -80,6 +80,11 @@ class _TooLargeResponse:
 async def break_after(request: Request, receive: Receive) -> None:
     """Close the connection, and return only when the server knows that it is closed."""
     break_off(request)
+    await until_gone(receive)
+
+
+async def until_gone(receive: Receive) -> None:
+    """Return when the connection is closed, by whomever."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

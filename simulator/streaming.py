@@ -1,6 +1,7 @@
 """A message as server-sent events, at the pace of a model or all at once."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from simulator.answers import Answer
 from simulator.bill import Row
-from simulator.calls import Call, break_after
+from simulator.calls import Call, break_after, until_gone
 from simulator.connections import is_gone
 from simulator.prompt import count_text_tokens
 
@@ -54,6 +55,7 @@ class MessageStream:
             said_chars = frame.said_chars
         if self._cut_after_chars is not None:
             self._cut(said_chars)
+            await self._fall_silent(receive)
             await break_after(request, receive)
             return
         await send({"type": "http.response.body", "body": b""})
@@ -62,6 +64,13 @@ class MessageStream:
     def _cut_after_chars(self) -> int | None:
         fault = self._call.fault
         return int(fault.args.get("after_chars", 0)) if fault is not None and fault.what == "cut_stream" else None
+
+    async def _fall_silent(self, receive: Receive) -> None:
+        """A stream may say nothing for a while before it breaks, unless the client leaves meanwhile."""
+        silent_seconds = 0 if self._call.fault is None else self._call.fault.args.get("silent_seconds", 0)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(silent_seconds):
+                await until_gone(receive)
 
     def _paced_frames(self) -> Iterator[_Frame]:
         frames = self._frames()

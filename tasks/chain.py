@@ -199,6 +199,9 @@ async def _send(chain: _Chain, link: Link) -> None:
     except Ambiguous as error:
         await arriving.save()
         await _lose(chain, call_id, error)
+    except asyncio.CancelledError:
+        await arriving.save(try_saved)  # whoever goes on asks only for the rest
+        raise
     except ThroughlineError as error:
         said = str(error)
         await saved(lambda tx: calls.record_unanswered(tx, call_id, outcome="refused", error=said, now=runtime.now()))

@@ -216,6 +216,25 @@ async def test_an_interrupted_process_keeps_what_was_saved_on_the_way(paced: Ser
     assert asked(paced.calls()[sent:]) == rest(broken.delivered, 8)
 
 
+async def test_an_interrupted_process_keeps_what_is_complete_between_two_savings(service: Service, tmp_path: FilePath):
+    service.losable_answers = 1
+    service.simulator.faults("messages", "cut_stream", after_chars=25_000, silent_seconds=60)
+    job_id = await service.register(summary(CHUNKED, book(tmp_path, 8)))
+    task: asyncio.Task[object] = asyncio.create_task(service.carry_out(job_id, partial_save_s=3600))
+    async with asyncio.timeout(20):
+        while not any(not row["delivered"] for row in service.simulator.bill()["rows"]):  # noqa: ASYNC110 - another process's work
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)  # what was sent arrives
+    assert (await ledger(service))[1] == frozenset()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    kept = (await ledger(service))[1]
+    assert len(kept) >= 3
+    assert (await service.carry_out(job_id)).status is JobStatus.DONE
+    assert asked(service.calls()[1:]) == rest(kept, 8)
+
+
 async def test_a_process_that_is_killed_in_an_answer_keeps_what_was_saved_on_the_way(
     paced: Service, tmp_path: FilePath
 ):
