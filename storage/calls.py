@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Row, bindparam, case, delete, func, insert, or_, select, text, update
@@ -39,6 +39,13 @@ class Budget:
     job_usd: Decimal | None
     day_usd: Decimal | None
     day_start: datetime
+
+
+class Left(NamedTuple):
+    """What may still be reserved; `of_day` where it is the day's budget that leaves no more."""
+
+    usd: Decimal
+    of_day: bool = False
 
 
 @dataclass(slots=True)
@@ -122,21 +129,19 @@ def take_back(tx: Tx, intended: list[CallId]) -> None:
         tx.execute(delete(calls).where(calls.c.id.in_(intended)))
 
 
-def remaining_usd(
-    tx: Tx, job_id: JobId, budget: Budget, *, simulated: bool, today: Today | None = None
-) -> Decimal | None:
+def remaining(tx: Tx, job_id: JobId, budget: Budget, *, simulated: bool, today: Today | None = None) -> Left | None:
     """What may still be reserved, under a lock until the transaction ends; None without any budget."""
-    left: list[Decimal] = []
+    left: list[Left] = []
     if budget.job_usd is not None:
         _lock(tx, job_id)
-        left.append(budget.job_usd - spent_usd(tx, calls.c.job_id == job_id))
+        left.append(Left(budget.job_usd - spent_usd(tx, calls.c.job_id == job_id)))
     if budget.day_usd is not None:
         today = today or Today()
         if today.spent_usd is None:
             _lock(tx, None)
             since = (calls.c.intended_at >= budget.day_start) & (calls.c.simulated == simulated)
             today.spent_usd = spent_usd(tx, since)
-        left.append(budget.day_usd - today.spent_usd)
+        left.append(Left(budget.day_usd - today.spent_usd, of_day=True))
     return min(left, default=None)
 
 

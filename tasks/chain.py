@@ -173,7 +173,7 @@ async def _send(chain: _Chain, link: Link) -> None:
     def intend(tx: Tx) -> tuple[CallId, Ask]:
         leasing.require(tx, job.job.id)
         calls.take_back(tx, intended)
-        left = calls.remaining_usd(tx, job.job.id, job.budget(), simulated=rt.simulated)
+        left = calls.remaining(tx, job.job.id, job.budget(), simulated=rt.simulated)
         affordable = job.within(ask, left, batch=False)
         call_id = calls.intend(
             tx,

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from storage import jobs
-from storage.calls import Budget
+from storage.calls import Budget, Left
 from storage.engine import Tx
 from storage.jobs import Job
 from tasks import runtime
@@ -14,7 +14,7 @@ from tasks.saving import read
 from throughline import tokenizer
 from throughline.domain.ask import Ask, Document, Reply
 from throughline.domain.documents import upper_tokens
-from throughline.domain.job import JobId, JobSpec
+from throughline.domain.job import JobId
 from throughline.domain.models import Model
 from throughline.domain.plan import Plan
 from throughline.domain.pricing import Price, Usage, price
@@ -72,27 +72,23 @@ class JobContext:
             day_start=midnight,
         )
 
-    def within(self, ask: Ask, remaining_usd: Decimal | None, *, batch: bool) -> Ask:
+    def within(self, ask: Ask, left: Left | None, *, batch: bool) -> Ask:
         """The request with its cap cut to what is left; `BudgetExceeded` when that buys no unit."""
-        if remaining_usd is None or self.worst_usd(ask, batch=batch) <= remaining_usd:
+        if left is None or self.worst_usd(ask, batch=batch) <= left.usd:
             return ask
         prompt_usd = self.worst_usd(replace(ask, max_tokens=0), batch=batch)
         token_usd = (self.worst_usd(ask, batch=batch) - prompt_usd) / ask.max_tokens
-        affordable = int((remaining_usd - prompt_usd) / token_usd) if token_usd else 0
+        affordable = int((left.usd - prompt_usd) / token_usd) if token_usd else 0
         spec = self.job.spec
         least_tokens = tokens_per_unit(spec.kind, spec.depth, self.model)
         if affordable < least_tokens:
+            budget = "the day's budget (THROUGHLINE_DAILY_BUDGET_USD)" if left.of_day else "the budget"
             raise BudgetExceeded(
-                f"${max(remaining_usd, Decimal(0)):.4f} of {_whose_budget(spec)} is left, and the next call needs at "
+                f"${max(left.usd, Decimal(0)):.4f} of {budget} is left, and the next call needs at "
                 f"least ${prompt_usd + token_usd * least_tokens:.4f}. What is written is kept: raise the budget and "
                 "run the same command to go on, or leave it at that."
             )
         return replace(ask, max_tokens=affordable)
-
-
-def _whose_budget(spec: JobSpec) -> str:
-    """What stops a job that has no budget of its own is the day's."""
-    return "the day's budget (THROUGHLINE_DAILY_BUDGET_USD)" if spec.budget_usd is None else "the budget"
 
 
 def price_of(model_id: str, usage: Usage, *, batch: bool, at: datetime, in_us: bool = False) -> Price:

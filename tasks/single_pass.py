@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from storage import attempts, batches, calls, jobs
 from storage.attempts import Attempt
-from storage.calls import Call, Settled, Today
+from storage.calls import Call, Left, Settled, Today
 from storage.engine import Tx
 from tasks import batches as batch_steps
 from tasks import context, doubts, leasing, runtime
@@ -133,9 +133,9 @@ def intent_of(attempt: Attempt) -> Intent:
         leasing.require(tx, job_id)
         job = context.of_job(tx, job_id)
         attempt = attempts.get(tx, attempt_id)
-        left = calls.remaining_usd(tx, job_id, job.budget(), simulated=rt.simulated, today=today)
+        left = calls.remaining(tx, job_id, job.budget(), simulated=rt.simulated, today=today)
         if left is not None and (budget_usd := job.job.spec.budget_usd) is not None:
-            left = min(left, job.plan.single_pass_usd(budget_usd))
+            left = min(left, Left(job.plan.single_pass_usd(budget_usd)))
         ask = job.within(compose(job, attempt.outline), left, batch=True)
         reserved_usd = job.worst_usd(ask, batch=True)
         call_id = calls.intend(

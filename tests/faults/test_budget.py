@@ -162,6 +162,15 @@ async def test_a_day_that_is_spent_is_told_as_the_days_budget_and_as_nothing_lef
         await service.run(summary(PathChoice.CHUNKED, book(tmp_path, 8, "second.md")), daily_budget_usd=Decimal("0.01"))
 
 
+@pytest.mark.parametrize("path", [PathChoice.CHUNKED, PathChoice.SINGLE_PASS])
+async def test_of_two_budgets_the_days_is_named_where_it_leaves_less(
+    service: Service, tmp_path: FilePath, path: PathChoice
+):
+    wanted = summary(path, book(tmp_path, 8), budget_usd=Decimal(5))
+    with pytest.raises(BudgetExceeded, match=r"\$0\.0100 of the day's budget \(THROUGHLINE_DAILY_BUDGET_USD\) is left"):
+        await service.run(wanted, daily_budget_usd=Decimal("0.01"))
+
+
 async def test_jobs_that_run_at_once_cannot_pass_the_daily_budget_together(
     service_on_each: Service, tmp_path: FilePath
 ):
@@ -191,8 +200,9 @@ async def test_a_lost_answer_counts_against_the_budget_with_the_most_it_can_have
 
 async def stopped_half_way(service: Service, folder: FilePath) -> JobReport:
     waste(service)
+    wanted = summary(PathChoice.CHUNKED, book(folder, 24), budget_usd=Decimal("0.59"))
     with pytest.raises(BudgetExceeded):
-        await service.run(summary(PathChoice.CHUNKED, book(folder, 24), budget_usd=Decimal("0.59")))
+        await service.run(wanted, daily_budget_usd=Decimal(100))
     return await service.job()
 
 

@@ -31,7 +31,8 @@ def remaining(
     budget = Budget(
         job_usd=None if job is None else Decimal(job), day_usd=None if day is None else Decimal(day), day_start=NOW
     )
-    return calls.remaining_usd(tx, attempt.job_id, budget, simulated=simulated)
+    left = calls.remaining(tx, attempt.job_id, budget, simulated=simulated)
+    return None if left is None else left.usd
 
 
 def test_without_a_budget_nothing_is_limited(ledger: Engine):
