@@ -21,12 +21,13 @@ from urllib.parse import unquote
 import orjson
 from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 
 from throughline.errors import BadInput
 
 BUSY_TIMEOUT_MS = 30_000
+_ONLY_READS = "25006"  # PostgreSQL: read_only_sql_transaction
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 Tx = Connection
@@ -39,13 +40,25 @@ def connect(url: str, *, name: str = "throughline") -> Engine:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _connect_sqlite(parsed)
-    return create_engine(
+    engine = create_engine(
         parsed,
         pool_pre_ping=True,
         json_serializer=_to_json,
         json_deserializer=_from_json,
         connect_args={"application_name": name},
     )
+    event.listen(engine, "handle_error", _writes_are_away)
+    return engine
+
+
+def _writes_are_away(context: ExceptionContext) -> None:
+    """A server that only reads for a moment (a fail-over; with some hosts a full disk) is as one that is away: the
+    connection leads to the old primary, so it is given up, and the transaction may succeed on another."""
+    connection, error = context.connection, context.original_exception
+    only_reads = getattr(error, "sqlstate", None) == _ONLY_READS
+    if only_reads and connection is not None and not connection.get_execution_options().get("reading_only"):
+        context.is_disconnect = True
+        raise OperationalError(context.statement, None, error)
 
 
 def _to_json(value: object) -> str:

@@ -40,6 +40,18 @@ def gone(database_url: str) -> Generator[None]:
 
 
 @contextlib.contextmanager
+def only_reading(database_url: str) -> Generator[None]:
+    """The server refuses to write, as an old primary does in a fail-over."""
+    with maintenance(database_url) as (connection, name):
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")  # pyright: ignore[reportCallIssue, reportArgumentType]
+        cut_connections(database_url)
+        try:
+            yield
+        finally:
+            connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+@contextlib.contextmanager
 def maintenance(database_url: str) -> Generator[tuple["psycopg.Connection[Any]", str]]:
     """A connection beside the ledger's database, and that database's name."""
     name = urlsplit(database_url).path.removeprefix("/")

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import itertools
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
 from hashlib import sha256
 from pathlib import Path as FilePath
 from typing import Any
@@ -19,13 +20,14 @@ from storage.engine import Engine
 from tasks.collecting import Collected, collect_once
 from tasks.flow_runs import NoFlowRuns
 from tasks.registration import register
-from tests.faults.outages import cut_connections, happened, locked, received, unusable
+from tests.faults.outages import cut_connections, gone, happened, locked, only_reading, received, unusable
 from tests.faults.rounds import CHUNKED, SINGLE, books, collect, finish, statuses, submit, sweep
 from tests.faults.support import BATCHES, MESSAGES, Service, book, summary
 from tests.servers import Simulator
 from throughline.domain.job import JobStatus, PathChoice
 
 EACH_DATABASE = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+Outage = Callable[[str], AbstractContextManager[None]]
 OUTAGE_S = 0.7  # several tries of ours long
 _SQLITE_BUSY_MS = 20
 
@@ -46,7 +48,15 @@ def _impatient_sqlite() -> Iterator[None]:
 # The database.
 
 
-@EACH_DATABASE
+@pytest.mark.parametrize(
+    ("database_url", "outage"),
+    [
+        pytest.param("sqlite", locked, id="sqlite is locked"),
+        pytest.param("postgresql", gone, id="postgresql is away"),
+        pytest.param("postgresql", only_reading, id="postgresql only reads"),
+    ],
+    indirect=["database_url"],
+)
 @pytest.mark.parametrize(
     ("path", "place", "method", "ending"),
     [
@@ -58,6 +68,7 @@ def _impatient_sqlite() -> Iterator[None]:
 async def test_what_comes_while_the_database_is_away_is_saved_afterwards_and_paid_once(
     simulator: Simulator,
     database_url: str,
+    outage: Outage,
     tmp_path: FilePath,
     path: PathChoice,
     place: str,
@@ -69,7 +80,7 @@ async def test_what_comes_while_the_database_is_away_is_saved_afterwards_and_pai
     service.simulator.faults(place, "hang", seconds=0.15)
     running = asyncio.create_task(service.carry_out(job_id))
     await happened(received(service, method, ending))
-    with unusable(service.database_url):
+    with outage(service.database_url):
         await asyncio.wait([running], timeout=OUTAGE_S)
     assert (await running).status is JobStatus.DONE
     assert len(service.submissions()) + len(service.calls()) == 1
