@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, exists, insert, or_, select, update
 
 from storage import ids
 from storage.engine import Tx
-from storage.tables import batches, calls, jobs
-from throughline.domain.job import AttemptId, BatchId, CallId, Kind
-from throughline.domain.ledger import OPEN_BATCH, BatchState, IllegalMove, batch_sources, is_past
+from storage.tables import attempts, batches, calls, jobs
+from throughline.domain.job import AttemptId, AttemptStatus, BatchId, CallId, Kind
+from throughline.domain.ledger import OPEN_BATCH, OPEN_CALL, BatchState, IllegalMove, batch_sources, is_past
 
 _TIMES = {
     BatchState.SUBMITTED: batches.c.submitted_at,
@@ -159,6 +159,35 @@ def latest_of(tx: Tx, attempt_id: AttemptId) -> Batch | None:
     )
     row = (tx.execute(query)).one_or_none()
     return None if row is None else _batch(row)
+
+
+def in_vain(tx: Tx, attempt_id: AttemptId) -> tuple[int, ...]:
+    """The attempt's batches that were posted, looked for and never found: how many requests each had, in order."""
+    query = (
+        select(batches.c.request_count)
+        .join(calls, calls.c.batch_id == batches.c.id)
+        .where(
+            calls.c.attempt_id == attempt_id,
+            batches.c.state == BatchState.ABANDONED,
+            batches.c.post_until.is_not(None),  # a refusal leaves none
+        )
+        .order_by(batches.c.id)
+    )
+    return tuple(tx.execute(query).scalars())
+
+
+def is_under_way_elsewhere(tx: Tx, batch_id: BatchId) -> bool:
+    """Whether an attempt with a request in this batch has ended, or another request of it may still be answered."""
+    other = calls.alias("other")
+    elsewhere = exists().where(
+        other.c.attempt_id == calls.c.attempt_id, other.c.batch_id != batch_id, other.c.state.in_(OPEN_CALL)
+    )
+    query = (
+        select(calls.c.id)
+        .join(attempts, attempts.c.id == calls.c.attempt_id)
+        .where(calls.c.batch_id == batch_id, or_(attempts.c.status != AttemptStatus.RUNNING, elsewhere))
+    )
+    return tx.execute(query.limit(1)).first() is not None
 
 
 def call_ids(tx: Tx, batch_id: BatchId) -> list[CallId]:

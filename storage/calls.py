@@ -20,7 +20,7 @@ from storage.tables import calls, jobs, units
 from throughline.domain.ask import Ask, Reply
 from throughline.domain.chain import Link
 from throughline.domain.job import AttemptId, BatchId, CallId, JobId
-from throughline.domain.ledger import CallState, IllegalMove, call_sources
+from throughline.domain.ledger import OPEN_CALL, CallState, IllegalMove, call_sources
 from throughline.domain.pricing import Price
 
 _LINK = TypeAdapter(Link)
@@ -143,6 +143,12 @@ def remaining(tx: Tx, job_id: JobId, budget: Budget, *, simulated: bool, today: 
             today.spent_usd = spent_usd(tx, since)
         left.append(Left(budget.day_usd - today.spent_usd, of_day=True))
     return min(left, default=None)
+
+
+def is_reserved(tx: Tx, since: datetime, *, simulated: bool) -> bool:
+    """Whether a call of that time is still to be answered: it may cost less than it has reserved."""
+    open_ones = calls.c.state.in_(OPEN_CALL) & (calls.c.intended_at >= since) & (calls.c.simulated == simulated)
+    return tx.execute(select(calls.c.id).where(open_ones).limit(1)).first() is not None
 
 
 def spent_usd(tx: Tx, which: ColumnElement[bool]) -> Decimal:

@@ -29,11 +29,11 @@ from throughline.errors import (
     AccessRefused,
     Ambiguous,
     BatchUnknown,
-    BudgetExceeded,
     JobBusy,
     NotFound,
     Retryable,
     ThroughlineError,
+    UnderWay,
 )
 from throughline.failpoints import Failpoint, reach
 
@@ -148,7 +148,7 @@ def _write(tx: Tx, group: _Group, batch_id: BatchId, body: "BatchBody") -> list[
     for intent in group.intents:
         try:
             call_id, ask = intent.write(tx, batch_id, today)
-        except (BudgetExceeded, JobBusy) as error:
+        except ThroughlineError as error:
             refused.append((intent.job_id, error))
         else:
             group.made.append(call_id)
@@ -159,7 +159,8 @@ def _write(tx: Tx, group: _Group, batch_id: BatchId, body: "BatchBody") -> list[
 async def _last_look(batch_id: BatchId) -> None:
     """Let the POST go for a moment, which the ledger knows; looked again if this process was held up past it.
 
-    Raise `JobBusy` if another worker has settled what became of the batch, or holds one of its jobs.
+    Raise `JobBusy` if another worker has settled what became of the batch, or holds one of its jobs; `UnderWay` if an
+    earlier request for the same work turned up meanwhile.
     """
     reach(Failpoint.BATCH_BEFORE_POST)
     while True:
@@ -175,6 +176,8 @@ def _let_post(tx: Tx, batch_id: BatchId) -> datetime:
     until = runtime.now() + timedelta(seconds=window_s)
     leasing.renew(tx)
     leasing.require_batch(tx, batch_id)
+    if batches.is_under_way_elsewhere(tx, batch_id):
+        raise UnderWay
     if not batches.let_post(tx, batch_id, until=until):
         state = batches.get(tx, batch_id).state
         raise JobBusy(f"Batch {batch_id} was settled as {state} by another process; this process does not send it.")

@@ -65,11 +65,10 @@ class JobContext:
     def budget(self) -> Budget:
         """The limits that hold for the next call."""
         rt = runtime.current()
-        midnight = runtime.now().replace(hour=0, minute=0, second=0, microsecond=0)
         return Budget(
             job_usd=self.job.spec.budget_usd,
             day_usd=rt.settings.daily_budget_usd,
-            day_start=midnight,
+            day_start=runtime.day_start(),
         )
 
     def within(self, ask: Ask, left: Left | None, *, batch: bool) -> Ask:
@@ -86,7 +85,8 @@ class JobContext:
             raise BudgetExceeded(
                 f"${max(left.usd, Decimal(0)):.4f} of {budget} is left, and the next call needs at "
                 f"least ${prompt_usd + token_usd * least_tokens:.4f}. What is written is kept: raise the budget and "
-                "run the same command to go on, or leave it at that."
+                "run the same command to go on, or leave it at that.",
+                of_day=left.of_day,
             )
         return replace(ask, max_tokens=affordable)
 

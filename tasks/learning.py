@@ -88,7 +88,7 @@ def _recent(tx: Tx) -> Recent:
     return Recent(
         rules=ExplorationRules(share=rt.settings.explore_share, daily_budget_usd=rt.settings.explore_daily_usd),
         usual_interest=fmean(interest(gap) for gap in gaps) if gaps else None,
-        spent_today_usd=calibration.explored_usd(tx, _midnight(), simulated=rt.simulated),
+        spent_today_usd=calibration.explored_usd(tx, runtime.day_start(), simulated=rt.simulated),
     )
 
 
@@ -96,11 +96,9 @@ def affordable(tx: Tx, plan: Plan) -> Plan:
     """The plan as it is stored: a drawn second path only if the day's budget still has room for it."""
     rt = runtime.current()
     daily_usd = rt.settings.explore_daily_usd
-    return calibration.within_exploration(tx, plan, start=_midnight(), daily_usd=daily_usd, simulated=rt.simulated)
-
-
-def _midnight() -> datetime:
-    return runtime.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    return calibration.within_exploration(
+        tx, plan, start=runtime.day_start(), daily_usd=daily_usd, simulated=rt.simulated
+    )
 
 
 async def calibrated(*, simulated: bool, limit: int) -> Calibration | None:

@@ -80,6 +80,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def day_start() -> datetime:
+    """When the day began whose budget holds now (UTC)."""
+    return now().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 @asynccontextmanager
 async def opened(given: Settings | None = None) -> AsyncGenerator[Runtime]:
     """The runtime for the duration; an outer one is used as it is."""

@@ -6,21 +6,30 @@ neighbours travel on.
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from storage import attempts, calls, jobs
+from storage import calls, jobs
 from storage.engine import Tx
 from tasks import batches, context, leasing, runtime, single_pass
 from tasks.batches import Intent
 from tasks.conclusion import fail, put_aside
 from tasks.job_life import carry_out, paths
-from tasks.saving import saved
+from tasks.saving import read, saved
+from tasks.single_pass import Requests
 from throughline.claude.body import encoded_bytes
 from throughline.domain.job import AttemptId, JobId, JobStatus, Path, Role
 from throughline.domain.ledger import CallState
-from throughline.domain.packing import Packer
-from throughline.errors import AccessRefused, JobBusy, Rejected, Retryable, SpendLimitReached, ThroughlineError
+from throughline.domain.packing import Packer, most_together
+from throughline.errors import (
+    AccessRefused,
+    BudgetExceeded,
+    JobBusy,
+    Rejected,
+    Retryable,
+    SpendLimitReached,
+    ThroughlineError,
+)
 from throughline.failpoints import Failpoint, reach
 
 logger = logging.getLogger(__name__)
@@ -34,6 +43,7 @@ class _Parcel:
     attempt_id: AttemptId
     intent: Intent
     more: bool
+    most_together: int
     encoded_bytes: int
     expected_output_tokens: int
 
@@ -59,7 +69,7 @@ async def sweep_queue(limit: int) -> Swept:
     runtime.current().require_key()
     swept = Swept()
     async with leasing.working():
-        others = await _send_claimed(limit, swept)
+        others = await _Sending(swept).of_claimed(limit)
         gate = asyncio.Semaphore(runtime.current().settings.sweep_concurrency)
         outcomes = await asyncio.gather(*(_carry_out(job_id, gate, swept) for job_id in others), return_exceptions=True)
     for outcome in outcomes:
@@ -68,26 +78,100 @@ async def sweep_queue(limit: int) -> Swept:
     return swept
 
 
-async def _send_claimed(limit: int, swept: Swept) -> list[JobId]:
-    """Send the single passes of the claimed jobs; returns the jobs that have other work to be done."""
-    packer: Packer[_Parcel] = Packer()
-    others: list[JobId] = []
-    while swept.claimed < limit and (claimed := await leasing.claim(min(_CLAIM, limit - swept.claimed))):
-        swept.claimed += len(claimed)
-        reach(Failpoint.SWEEP_CLAIMED)
-        for job_id in claimed:
-            try:
-                parcel = await _prepare(job_id)
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with one job must not stop the others
-                await _fail(job_id, error, swept)
-                continue
-            if parcel is None:
-                others.append(job_id)
+@dataclass(slots=True)
+class _Sending:
+    """The sending of one sweep's batches.
+
+    A job that stays queued is given back at the end: this very sweep would claim it again, and send it again.
+    """
+
+    swept: Swept
+    packer: Packer[_Parcel] = field(default_factory=Packer[_Parcel])
+    others: list[JobId] = field(default_factory=list[JobId])
+    later: list[JobId] = field(default_factory=list[JobId])
+    busy: bool = False  # the API takes no batch at the moment
+
+    async def of_claimed(self, limit: int) -> list[JobId]:
+        """Send the single passes of the claimed jobs; returns the jobs that have other work to be done."""
+        while not self.busy and (claimed := await leasing.claim(min(_CLAIM, limit - self.swept.claimed))):
+            self.swept.claimed += len(claimed)
+            reach(Failpoint.SWEEP_CLAIMED)
+            for job_id in claimed:
+                await self._sort(job_id)
+        for parcels in self.packer.rest():
+            await self._send(parcels)
+        for job_id in self.later:
+            await leasing.give_back(job_id)
+        return self.others
+
+    async def _sort(self, job_id: JobId) -> None:
+        """Put the job's single pass into its batch, and send a batch that is full."""
+        try:
+            parcel = await _prepare(job_id)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one job must not stop the others
+            await _fail(job_id, error, self.swept)
+            return
+        if parcel is None:
+            self.others.append(job_id)
+            return
+        full = self.packer.add(
+            parcel,
+            encoded_bytes=parcel.encoded_bytes,
+            expected_output_tokens=parcel.expected_output_tokens,
+            most_together=parcel.most_together,
+        )
+        if full:
+            await self._send(full)
+
+    async def _send(self, parcels: Sequence[_Parcel]) -> None:
+        """Send these as one batch; a refused one is halved until the request that is refused stands alone."""
+        if self.busy:
+            self._leave(parcels)
+            return
+        try:
+            submission = await batches.submit([parcel.intent for parcel in parcels])
+        except Rejected as error:
+            if len(parcels) == 1:
+                await self._leave_to_chain(parcels[0], error)
+                return
+            half = len(parcels) // 2
+            await self._send(parcels[:half])
+            await self._send(parcels[half:])
+        except (Retryable, AccessRefused, SpendLimitReached, JobBusy) as error:
+            self._leave(parcels)  # nothing was accepted
+            logger.warning("batch not sent requests=%d reason=%s", len(parcels), error)
+            self.busy = isinstance(error, Retryable)
+            if isinstance(error, AccessRefused | SpendLimitReached):
+                raise
+        else:
+            reach(Failpoint.SWEEP_AFTER_SUBMIT)
+            await self._sent(parcels, dict(submission.left_out))
+
+    async def _sent(self, parcels: Sequence[_Parcel], left_out: Mapping[JobId, ThroughlineError]) -> None:
+        for job_id, error in left_out.items():
+            if await _is_for_later(error):
+                self.later.append(job_id)
+                logger.info("job not sent now job_id=%s reason=%s", job_id, error)
             else:
-                others += await _send(_pack(parcel, packer), swept)
-    for parcels in packer.rest():
-        others += await _send(parcels, swept)
-    return others
+                await _fail(job_id, error, self.swept)
+        gone = [parcel for parcel in parcels if parcel.intent.job_id not in left_out]
+        self.swept.batches += bool(gone)
+        self.swept.sent += len(gone)
+        await _let_wait([parcel.intent.job_id for parcel in gone if not parcel.more])
+        self.others += [parcel.intent.job_id for parcel in gone if parcel.more]
+
+    def _leave(self, parcels: Sequence[_Parcel]) -> None:
+        """These stay queued for the next sweep."""
+        self.later += [parcel.intent.job_id for parcel in parcels]
+
+    async def _leave_to_chain(self, parcel: _Parcel, refusal: Rejected) -> None:
+        """The API does not take this request: its job has a chain to carry out, unless it was cancelled meanwhile."""
+        try:
+            await single_pass.give_up(parcel.attempt_id, reason=str(refusal))
+        except JobBusy as error:
+            logger.info("job not left to its chain job_id=%s reason=%s", parcel.intent.job_id, error)
+        else:
+            self.others.append(parcel.intent.job_id)
 
 
 async def _prepare(job_id: JobId) -> _Parcel | None:
@@ -97,60 +181,34 @@ async def _prepare(job_id: JobId) -> _Parcel | None:
     role = next((role for path, role in planned if path is Path.SINGLE_PASS), None)
     if role is None:
         return None
-    attempt = await saved(lambda tx: _to_send(tx, job_id, role), durable=False)
-    if attempt is None:
+    unsent = await saved(lambda tx: _unsent(tx, job_id, role), durable=False)
+    if unsent is None:
         return None
-    ask = single_pass.compose(job, attempt.outline)
+    ask = single_pass.compose(job, unsent.attempt.outline)
     return _Parcel(
-        attempt_id=attempt.id,
-        intent=single_pass.intent_of(attempt),
+        attempt_id=unsent.attempt.id,
+        intent=single_pass.intent_of(unsent.attempt),
         more=len(planned) > 1,
+        most_together=most_together(unsent.in_vain),
         encoded_bytes=encoded_bytes(ask),
         expected_output_tokens=job.plan.size.expected_tokens,
     )
 
 
-def _pack(parcel: _Parcel, packer: Packer[_Parcel]) -> list[_Parcel]:
-    """Put the parcel into its batch; returns a batch that is full."""
-    return packer.add(parcel, encoded_bytes=parcel.encoded_bytes, expected_output_tokens=parcel.expected_output_tokens)
-
-
-def _to_send(tx: Tx, job_id: JobId, role: Role) -> attempts.Attempt | None:
+def _unsent(tx: Tx, job_id: JobId, role: Role) -> Requests | None:
     """The job's single pass if its first request is still to be sent; later ones are for `carry_out`."""
-    attempt = single_pass.begin(tx, job_id, role)
-    sent = [call for call in calls.of_attempt(tx, attempt.id) if call.state is not CallState.ABANDONED]
-    return None if attempt.ended or sent else attempt
+    sent = single_pass.requests_of(tx, single_pass.begin(tx, job_id, role).id)
+    arrived = any(call.state is not CallState.ABANDONED for call in sent.calls)
+    return None if sent.attempt.ended or arrived or sent.no_more else sent
 
 
-async def _send(parcels: Sequence[_Parcel], swept: Swept) -> list[JobId]:
-    """Send these as one batch; a refused one is halved until the request that is refused stands alone."""
-    if not parcels:
-        return []
-    try:
-        submission = await batches.submit([parcel.intent for parcel in parcels])
-    except Rejected as error:
-        if len(parcels) > 1:
-            half = len(parcels) // 2
-            return await _send(parcels[:half], swept) + await _send(parcels[half:], swept)
-        await single_pass.give_up(parcels[0].attempt_id, reason=str(error))
-        return [parcels[0].intent.job_id]
-    except (Retryable, AccessRefused, SpendLimitReached, JobBusy) as error:
-        for parcel in parcels:  # nothing was accepted: they stay queued for the next sweep
-            await leasing.give_back(parcel.intent.job_id)
-        logger.warning("batch not sent requests=%d reason=%s", len(parcels), error)
-        if isinstance(error, AccessRefused | SpendLimitReached):
-            raise
-        return []
-    reach(Failpoint.SWEEP_AFTER_SUBMIT)
-    left_out = dict(submission.left_out)
-    for job_id, error in left_out.items():
-        if not isinstance(error, JobBusy):
-            await _fail(job_id, error, swept)
-    gone = [parcel for parcel in parcels if parcel.intent.job_id not in left_out]
-    swept.batches += bool(gone)
-    swept.sent += len(gone)
-    await _let_wait([parcel.intent.job_id for parcel in gone if not parcel.more])
-    return [parcel.intent.job_id for parcel in gone if parcel.more]
+async def _is_for_later(error: ThroughlineError) -> bool:
+    """Whether a job that was left out stays queued: somebody else has it, or calls that are still to be answered hold
+    more of the day's budget than they may cost."""
+    if not (isinstance(error, BudgetExceeded) and error.of_day):
+        return isinstance(error, JobBusy)
+    rt = runtime.current()
+    return await read(lambda tx: calls.is_reserved(tx, runtime.day_start(), simulated=rt.simulated))
 
 
 async def _let_wait(waiting: Sequence[JobId]) -> None:

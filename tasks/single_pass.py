@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from storage import attempts, batches, calls, jobs
 from storage.attempts import Attempt
@@ -18,14 +19,14 @@ from throughline.domain import documents, estimates, prompts
 from throughline.domain.ask import Ask, Reply, StopReason, Unanswered
 from throughline.domain.chain import Link, LinkKind
 from throughline.domain.job import AttemptId, AttemptStatus, BatchId, CallId, JobId, Kind, Path, Role
-from throughline.domain.ledger import OPEN_BATCH, CallState
+from throughline.domain.ledger import OPEN_BATCH, OPEN_CALL, CallState
 from throughline.domain.outline import Outline
 from throughline.domain.salvage import Answer
 from throughline.domain.settlement import TOO_LATE, Settlement, Wanted, settle
-from throughline.errors import Rejected
+from throughline.errors import Rejected, UnderWay
 
 logger = logging.getLogger(__name__)
-_ABANDONED = 3  # posts that provably never arrived, before the chain takes over
+_IN_VAIN = 3  # posts that provably never arrived, before the chain takes over
 _SUBMISSIONS = 2  # an item that errored, expired or was canceled cost nothing and is sent once more
 
 
@@ -54,33 +55,56 @@ async def submit_single_pass(attempt_id: AttemptId, *, hold: bool) -> BatchId | 
     A batch in doubt is looked for until it is settled (`hold`), or left to the collector.
     """
     while True:
-        attempt, sent, batch = await _load(attempt_id)
-        if attempt.ended:
+        sent = await read(lambda tx: requests_of(tx, attempt_id))
+        if sent.attempt.ended:
             return None
-        if batch is not None and batch.state in OPEN_BATCH:
-            if not hold or await doubts.settle_doubt(batch.id):
-                return batch.id
+        if sent.batch is not None and sent.batch.state in OPEN_BATCH:
+            if not hold or await doubts.settle_doubt(sent.batch.id):
+                return sent.batch.id
             continue  # it never arrived; what that leaves is read anew
-        if (why := _no_more(sent)) is not None:
+        if (why := sent.no_more) is not None:
             await give_up(attempt_id, reason=why)
             return None
         try:
-            submission = await batch_steps.submit([intent_of(attempt)])
+            submission = await batch_steps.submit([intent_of(sent.attempt)])
+            for _, error in submission.left_out:
+                raise error
+        except UnderWay:
+            continue  # it arrived after all
         except Rejected as error:
             await give_up(attempt_id, reason=str(error))
             return None
-        for _, error in submission.left_out:
-            raise error
 
 
-def _no_more(sent: Sequence[Call]) -> str | None:
-    """Why the request is not sent again; None while it may be. `sent` is in order."""
-    fruitless = [call for call in sent if call.outcome is not None or call.state is CallState.LOST]
-    if len(fruitless) >= _SUBMISSIONS:
-        return "; ".join(fruitless[-1].errors)
-    if len(sent) >= _ABANDONED and all(call.state is CallState.ABANDONED for call in sent[-_ABANDONED:]):
-        return f"the batch was not accepted in {_ABANDONED} tries"
-    return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requests:
+    """An attempt with what was sent for it so far, in order; `in_vain` as `storage.batches.in_vain` tells it."""
+
+    attempt: Attempt
+    calls: Sequence[Call]
+    batch: batches.Batch | None
+    in_vain: Sequence[int]
+
+    @property
+    def no_more(self) -> str | None:
+        """Why the request is not sent again; None while it may be."""
+        fruitless = [call for call in self.calls if call.outcome is not None or call.state is CallState.LOST]
+        if len(fruitless) >= _SUBMISSIONS:
+            return "; ".join(fruitless[-1].errors)
+        # One that never arrived beside others may have been harmed by one of them.
+        if self.in_vain.count(1) >= _IN_VAIN:
+            return f"the batch was not accepted in {_IN_VAIN} tries"
+        return None
+
+
+def requests_of(tx: Tx, attempt_id: AttemptId) -> Requests:
+    """What was sent for the attempt so far."""
+    return Requests(
+        attempt=attempts.get(tx, attempt_id),
+        calls=calls.of_attempt(tx, attempt_id),
+        batch=batches.latest_of(tx, attempt_id),
+        in_vain=batches.in_vain(tx, attempt_id),
+    )
 
 
 @step
@@ -96,7 +120,7 @@ async def wait_for_batch(batch_id: BatchId, *, hold: bool) -> bool:
 async def ingest_single_pass(attempt_id: AttemptId, batch_id: BatchId) -> Attempt:
     """Save the batch's results. An attempt that they do not end may be submitted once more."""
     await ingest(batch_id, save_result)
-    return (await _load(attempt_id))[0]
+    return await read(lambda tx: attempts.get(tx, attempt_id))
 
 
 def compose(job: JobContext, outline: Outline | None) -> Ask:
@@ -114,16 +138,6 @@ def compose(job: JobContext, outline: Outline | None) -> Ask:
     )
 
 
-async def _load(attempt_id: AttemptId) -> tuple[Attempt, list[Call], batches.Batch | None]:
-    return await read(
-        lambda tx: (
-            attempts.get(tx, attempt_id),
-            calls.of_attempt(tx, attempt_id),
-            batches.latest_of(tx, attempt_id),
-        )
-    )
-
-
 def intent_of(attempt: Attempt) -> Intent:
     """The attempt's one request, written down under the job's lease, its cap within what the budget buys."""
     job_id, attempt_id = attempt.job_id, attempt.id  # nothing large: it may wait beside ten thousand others
@@ -133,6 +147,9 @@ def intent_of(attempt: Attempt) -> Intent:
         leasing.require(tx, job_id)
         job = context.of_job(tx, job_id)
         attempt = attempts.get(tx, attempt_id)
+        # A batch that was taken for lost may have turned up since the attempt was looked at.
+        if attempt.ended or any(call.state in OPEN_CALL for call in calls.of_attempt(tx, attempt_id)):
+            raise UnderWay
         left = calls.remaining(tx, job_id, job.budget(), simulated=rt.simulated, today=today)
         if left is not None and (budget_usd := job.job.spec.budget_usd) is not None:
             left = min(left, Left(job.plan.single_pass_usd(budget_usd)))

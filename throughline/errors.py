@@ -13,6 +13,7 @@
     ├── BudgetExceeded        the job's or the day's budget does not cover the next call
     ├── CostUnknown           no price is known; a cost is never silently zero
     ├── JobBusy               another process works on this job
+    │   └── UnderWay          a request for the same work turned up meanwhile: read the ledger anew
     └── BatchUnknown          the API denies to know a batch that it accepted: nothing is sent again
 
 What the API *returns* (a stop reason, an errored or expired item) is data and is never raised.
@@ -69,6 +70,10 @@ class SpendLimitReached(ThroughlineError):
 class BudgetExceeded(ThroughlineError):
     """The budget does not cover the next call."""
 
+    def __init__(self, message: str | None = None, *, of_day: bool = False) -> None:
+        super().__init__(message)
+        self.of_day = of_day  # the day's, of which calls under way may leave more than they have reserved
+
 
 class CostUnknown(ThroughlineError):
     """No price is known for this model, so nothing is sent."""
@@ -76,6 +81,10 @@ class CostUnknown(ThroughlineError):
 
 class JobBusy(ThroughlineError):
     """Another process works on this job."""
+
+
+class UnderWay(JobBusy):
+    """A request for this work turned up that was taken for lost; it is not sent a second time."""
 
 
 class BatchUnknown(ThroughlineError):

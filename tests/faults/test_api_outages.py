@@ -35,6 +35,19 @@ async def test_a_retry_after_of_a_day_is_not_waited_for_and_costs_nothing(
     assert (await service.run(wanted)).status is JobStatus.DONE
 
 
+async def test_a_single_pass_that_is_refused_by_a_busy_api_again_and_again_is_never_left_to_the_dearer_chain(
+    service: Service, tmp_path: FilePath
+):
+    wanted = summary(SINGLE, book(tmp_path, 2))
+    service.simulator.faults("batches.create", "status", times=4, status=429, retry_after=86_400)
+    for _ in range(4):
+        with pytest.raises(Retryable):
+            await service.run(wanted)
+    report = await service.run(wanted)
+    assert (report.status, len(report.attempts)) == (JobStatus.DONE, 1)
+    assert (service.billed_rows("batch_item"), service.billed_rows("message")) == (1, 0)
+
+
 @pytest.mark.parametrize("path", [SINGLE, CHUNKED])
 async def test_an_api_that_is_overloaded_beyond_our_patience_is_paid_nothing_and_the_job_goes_on_later(
     service: Service, tmp_path: FilePath, path: PathChoice

@@ -118,9 +118,24 @@ async def test_a_group_of_jobs_shares_the_budget_of_the_day(service_on_each: Ser
     assert sum(caps) * Decimal("0.000005") <= daily
     found = Counter(await statuses(service, ids))
     assert found[JobStatus.WAITING] == len(caps) >= 1
-    assert found[JobStatus.BUDGET] == 4 - len(caps) >= 1
+    assert found[JobStatus.QUEUED] == 4 - len(caps) >= 1
     await finish(service)
-    assert Counter(await statuses(service, ids)) == {JobStatus.DONE: len(caps), JobStatus.BUDGET: 4 - len(caps)}
+    assert await statuses(service, ids) == [JobStatus.DONE] * 4
+
+
+@pytest.mark.parametrize("path", [SINGLE, CHUNKED])
+async def test_a_day_that_is_spent_stops_the_jobs_that_are_left_and_those_that_fit_are_done(
+    service_on_each: Service, tmp_path: FilePath, path: PathChoice
+):
+    service = service_on_each
+    daily = Decimal("0.03") if path is SINGLE else Decimal("0.06")
+    ids = await submit(service, *(summary(path, file) for file in books(tmp_path, 4)))
+    for _ in range(8):
+        await sweep(service, daily_budget_usd=daily)
+        await collect(service, daily_budget_usd=daily)
+    found = Counter(await statuses(service, ids))
+    assert found.keys() == {JobStatus.DONE, JobStatus.BUDGET}
+    assert daily / 2 < service.billed() <= daily
 
 
 async def test_sweeps_at_once_cannot_pass_the_budget_of_the_day_together(service_on_each: Service, tmp_path: FilePath):

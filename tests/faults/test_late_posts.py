@@ -132,6 +132,22 @@ async def test_a_refused_batch_is_not_looked_for(service: Service, tmp_path: Fil
 # A process that is held up.
 
 
+@pytest.mark.parametrize("place", ["batch-before-intent", "batch-before-post"])
+async def test_a_batch_that_turns_up_while_its_work_is_about_to_be_sent_again_is_the_only_one(
+    service_on_each: Service, tmp_path: FilePath, place: str
+):
+    service = service_on_each
+    job_id = await given_up(service, tmp_path)
+    with frozen_sweep(service, place, tmp_path):
+        assert service.simulator.release() == 1
+        await let_time_pass(service, days=0.1)
+        assert (await collect(service)).found_late == 1
+    await finish(service)
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
+    assert service.simulator.bill()["batches_created"] == 1
+    assert service.billed_rows("batch_item") == 1
+
+
 @contextlib.contextmanager
 def frozen_sweep(service: Service, place: str, folder: FilePath) -> Generator["subprocess.Popen[str]"]:
     """`throughline sweep` in a process of its own that stops at that place until it is continued."""

@@ -6,6 +6,9 @@ from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path as FilePath
+from typing import Any
+
+import pytest
 
 from storage import jobs, leases, queue
 from storage.engine import reading, transaction
@@ -13,6 +16,7 @@ from tasks import leasing, runtime
 from tasks.collecting import Collected, cancel_job
 from tasks.registration import register
 from tasks.sending import Swept
+from tests.faults.collecting import LATER
 from tests.faults.rounds import (
     BOTH,
     CHUNKED,
@@ -135,6 +139,50 @@ async def test_a_refused_request_is_found_by_halving_and_the_others_travel(servi
     assert attempt(refused, Role.PRIMARY).status is AttemptStatus.FAILED
     assert attempt(refused, Role.FALLBACK).status is AttemptStatus.COMPLETE
     assert service.billed_rows("batch_item") == 4
+
+
+@pytest.mark.parametrize(
+    ("what", "args"), [("status", {"status": 500}), ("drop_before_accept", {})], ids=["500", "dropped connection"]
+)
+async def test_a_request_on_which_the_api_breaks_is_soon_alone_and_left_to_the_chain(
+    service: Service, tmp_path: FilePath, what: str, args: dict[str, Any]
+):
+    bad = book(tmp_path, 2, "bad.md", sea="poisoned")
+    ids = await submit(service, *(summary(SINGLE, file) for file in (*books(tmp_path, 3), bad)))
+    service.simulator.faults("batches.create", what, times=-1, match="poisoned", **args)
+    for _ in range(6):
+        await sweep(service)
+        await collect(service, **LATER)
+    await finish(service)
+    assert await statuses(service, ids) == [JobStatus.DONE] * 4
+    assert Counter(batch_sizes(service)) == {4: 1, 2: 2, 1: 4}
+    assert service.billed_rows("batch_item") == 3
+
+
+async def test_an_api_that_takes_no_batch_for_a_day_is_asked_once_in_a_sweep(service: Service, tmp_path: FilePath):
+    short, long = books(tmp_path, 2), books(tmp_path, 2, chapters=10, name="long")
+    ids = await submit(service, *(summary(SINGLE, file) for file in (*short, *long)))
+    service.simulator.faults("batches.create", "status", status=429, retry_after=86_400, times=-1)
+    await sweep(service)
+    assert len(service.submissions()) == 1
+    assert await statuses(service, ids) == [JobStatus.QUEUED] * 4
+    service.heal()
+    await finish(service)
+    assert await statuses(service, ids) == [JobStatus.DONE] * 4
+
+
+async def test_jobs_for_which_the_day_has_only_reserved_money_left_wait_until_it_is_settled(
+    service_on_each: Service, tmp_path: FilePath
+):
+    service = service_on_each
+    ids = await submit(service, *(summary(SINGLE, file) for file in books(tmp_path, 6)))
+    daily: dict[str, Any] = {"daily_budget_usd": Decimal(4)}  # less than three caps of 300,000 tokens
+    for _ in range(6):
+        await sweep(service, **daily)
+        await collect(service, **daily)
+    assert await statuses(service, ids) == [JobStatus.DONE] * 6
+    assert len(service.submissions()) > 1
+    assert service.billed() <= 4
 
 
 async def test_a_job_that_is_refused_on_both_paths_fails_alone_with_the_reason(service: Service, tmp_path: FilePath):

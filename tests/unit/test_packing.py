@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from throughline.domain.packing import MAX_BYTES, MAX_REQUESTS, SIZE_CLASSES, Packer, size_class
+from throughline.domain.packing import MAX_BYTES, MAX_REQUESTS, SIZE_CLASSES, Packer, most_together, size_class
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,3 +161,25 @@ def test_a_batch_holds_what_the_api_takes():
     assert (MAX_REQUESTS, MAX_BYTES) == (100_000, 256_000_000)
     assert [len(batch) for batch in pack(of(1, 1) * 100_001)] == [100_000, 1]
     assert [len(batch) for batch in pack(of(1, 128_000_000, 128_000_000, 1))] == [2, 1]
+
+
+def test_what_stands_around_the_requests_counts_as_well():
+    packer: Packer[int] = Packer()
+    assert packer.add(1, encoded_bytes=128_000_000, expected_output_tokens=1) == []
+    assert packer.add(2, encoded_bytes=128_000_000, expected_output_tokens=1) == [1]
+
+
+def test_a_request_with_a_limit_of_its_own_shares_batches_with_its_like_only():
+    packer: Packer[int] = Packer()
+    for number, most in enumerate((2, 100_000, 1, 2, 2)):
+        full = packer.add(number, encoded_bytes=1, expected_output_tokens=1, most_together=most)
+        assert full == ([0, 3] if number == 4 else [])
+    assert list(packer.rest()) == [[2], [4], [1]]
+
+
+@pytest.mark.parametrize(
+    ("in_vain", "most"),
+    [((), 100_000), ((100_000,), 50_000), ((4,), 2), ((4, 2), 1), ((3,), 1), ((1,), 1), ((1, 8), 1)],
+)
+def test_who_travelled_in_vain_travels_next_with_half_as_many(in_vain: tuple[int, ...], most: int):
+    assert most_together(in_vain) == most

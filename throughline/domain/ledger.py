@@ -71,6 +71,9 @@ class CallState(StrEnum):
     ABANDONED = "abandoned"
 
 
+OPEN_CALL = (CallState.INTENDED, CallState.SENT, CallState.RECEIVED)
+"""States of a call that may still be answered."""
+
 BATCH_MOVES: dict[BatchState, frozenset[BatchState]] = {
     BatchState.INTENDED: frozenset({BatchState.SUBMITTED, BatchState.UNKNOWN, BatchState.ABANDONED}),
     BatchState.UNKNOWN: frozenset({BatchState.SUBMITTED, BatchState.ABANDONED}),
