@@ -27,6 +27,8 @@ async def retrieve(call: Call) -> ASGIApp:
     shown = call.world.batches.get(_batch_id(call)).describe(_base_url(call))
     if call.fault is not None and call.is_struck_by("foreign_results_url"):
         shown["results_url"] = call.fault.args.get("url", "http://127.0.0.2:9/v1/messages/batches/x/results")
+    if call.is_struck_by("no_results_url"):
+        shown["results_url"] = None
     if call.fault is not None and shown["ended_at"] is not None and call.is_struck_by("archived"):
         shown |= {"archived_at": shown["ended_at"], "results_url": None}
     return call.json(shown)
@@ -108,11 +110,12 @@ class ResultsFile:
 
     def _body(self) -> bytes:
         lines = [line.line for line in self._lines]
-        if self._call.fault is not None and self._call.is_struck_by("duplicate_results"):
-            kept = -1 if self._call.fault.args.get("instead_of_last") else None
-            lines = lines[:kept] + lines[:1]
+        fault = self._call.fault
+        kept = lines[:-1] if fault is not None and fault.args.get("instead_of_last") else lines
+        if self._call.is_struck_by("duplicate_results"):
+            lines = [*kept, lines[0]]
         if self._call.is_struck_by("foreign_custom_id"):
-            lines.insert(0, json.dumps({**json.loads(lines[0]), "custom_id": "of-another-batch"}))
+            lines = [json.dumps({**json.loads(lines[0]), "custom_id": "of-another-batch"}), *kept]
         body = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
         return body if self._cut is None else body[: int(self._cut.get("after_bytes", len(body) // 2))]
 

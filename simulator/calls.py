@@ -20,6 +20,7 @@ from simulator.world import World
 MESSAGES_LIMIT_BYTES = 32 * 1024 * 1024
 BATCH_LIMIT_BYTES = 256 * 1024 * 1024
 
+_PAGE = "<html><body>Back soon.</body></html>"  # of a gateway, with status 200: the request went no further
 _TYPE_BY_STATUS = {status: type_ for type_, status in STATUS_BY_TYPE.items()}
 
 
@@ -135,6 +136,8 @@ async def _answer(name: str, handler: Handler, request: Request, request_id: str
     fault = world.faults.take(name, raw)
     if fault is not None and fault.what == "drop_before_accept":
         return BrokenConnection()
+    if fault is not None and fault.what == "page":
+        return Response(str(fault.args.get("body", _PAGE)), media_type=fault.args.get("type", "text/html"))
     _refuse(fault)
     call = Call(request=request, world=world, raw=raw, body=body, fault=fault, request_id=request_id)
     if fault is not None and fault.what == "accept_late":

@@ -5,11 +5,11 @@ from typing import Any, cast
 
 from simulator.errors import invalid
 
-_ENDPOINT_FAULTS = frozenset({"status", "drop_before_accept", "drop_after_accept", "hang", "not_found"})
+_ENDPOINT_FAULTS = frozenset({"status", "drop_before_accept", "drop_after_accept", "hang", "not_found", "page"})
 _EXTRA_FAULTS = {
     "messages": frozenset({"cut_stream"}),
     "batches.create": frozenset({"accept_late"}),
-    "batches.retrieve": frozenset({"foreign_results_url", "archived"}),
+    "batches.retrieve": frozenset({"foreign_results_url", "no_results_url", "archived"}),
     "batches.results": frozenset({"cut_stream", "duplicate_results", "foreign_custom_id"}),
 }
 _PLACES = frozenset(

@@ -4,6 +4,7 @@
     ├── BadInput              the person fixes the request; nothing was spent
     ├── Retryable             the same call may succeed later
     ├── Ambiguous             the request may have been accepted: look before asking again
+    │   └── Incomplete        a batch's results came to their end, and do not tell of each request
     ├── Rejected              the API refuses this request for good
     │   ├── NotFound          it knows no such path, model or batch (for a live batch this passes)
     │   └── ResultsExpired    it has deleted a batch's results, which no one can read any more
@@ -41,6 +42,10 @@ class Retryable(ThroughlineError):
 
 class Ambiguous(ThroughlineError):
     """The connection ended before the answer came; the request may have been accepted."""
+
+
+class Incomplete(Ambiguous):
+    """The results came to their end and hold no readable line for one of the requests."""
 
 
 class Rejected(ThroughlineError):

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.contract.support import ask, connection, document, lines, named, post
+from tests.contract.support import ask, connection, document, lines, may_be_sent, named, post
 from tests.servers import Simulator
+from throughline.claude.body import BatchBody
 from throughline.claude.client import Claude
 from throughline.claude.patience import Patience
 from throughline.domain.ask import ItemResult, Reply, Unanswered
+from throughline.domain.job import CallId
 from throughline.errors import (
     AccessRefused,
     Ambiguous,
@@ -92,6 +94,63 @@ async def test_a_batch_for_an_api_that_nobody_reached_may_be_posted_again():
     async with connection(f"http://127.0.0.1:{_closed_port()}") as claude:
         with pytest.raises(Retryable):
             await post(claude, named(ask()))
+
+
+@contextlib.asynccontextmanager
+async def answering_early(status: int) -> AsyncGenerator[str]:
+    """An API, or a proxy before it, that answers when it has read the head of a request, and breaks off its body."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 %d Early\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status)
+        await writer.drain()
+        writer.transport.abort()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+async def test_a_batch_whose_end_was_never_let_go_is_not_in_doubt(status: int):
+    """Whatever became of its beginning: a body that is not whole cannot be accepted."""
+    looks = 0
+
+    async def look() -> None:
+        nonlocal looks
+        looks += 1
+
+    large = ask(documents=(document(text="x" * 40_000_000),))
+    async with answering_early(status) as url, connection(url) as claude:
+        with BatchBody() as body:
+            body.add(CallId("call-1"), large)
+            with pytest.raises(Retryable):
+                await claude.create_batch(body, before_end=look)
+    assert looks == 0
+
+
+async def test_a_batch_that_broke_off_is_posted_whole_the_next_time(simulated: Claude, simulator: Simulator):
+    with BatchBody() as body:
+        body.add(CallId("call-1"), ask(documents=(document(text="x" * 5_000_000),)))
+        async with answering_early(429) as url, connection(url) as elsewhere:
+            with pytest.raises(Retryable):
+                await elsewhere.create_batch(body, before_end=may_be_sent)
+        body.add(CallId("call-2"), ask())
+        await simulated.create_batch(body, before_end=may_be_sent)
+    (posted,) = simulator.requests("POST", BATCHES)
+    assert [each["custom_id"] for each in posted["body"]["requests"]] == ["call-1", "call-2"]
+
+
+async def test_a_batch_is_not_sent_when_the_last_look_fails(simulated: Claude, simulator: Simulator):
+    """As when the ledger cannot be reached: what it raised is raised, and the batch is not in doubt."""
+
+    async def look() -> None:
+        raise OSError("no ledger")
+
+    with BatchBody() as body:
+        body.add(CallId("call-1"), ask())
+        with pytest.raises(OSError, match="no ledger"):
+            await simulated.create_batch(body, before_end=look)
+    assert simulator.bill()["batches_created"] == 0
 
 
 async def test_an_unusable_batch_is_rejected(simulated: Claude, simulator: Simulator):
@@ -220,6 +279,26 @@ async def test_a_batch_unknown_right_after_its_creation_is_asked_for_again(simul
     simulator.faults("batches.retrieve", "not_found", times=TRIES - 1)
     remote_id = await post(simulated, named(ask()))
     assert (await simulated.batch(remote_id)).ended
+
+
+async def test_results_that_are_denied_for_a_moment_are_asked_for_again(simulated: Claude, simulator: Simulator):
+    remote_id = await post(simulated, named(ask(), ask()))
+    simulator.faults("batches.results", "not_found", times=TRIES - 1)
+    assert len(await lines(simulated, remote_id)) == 2
+
+
+async def test_results_that_stay_denied_are_never_called_lost(simulated: Claude, simulator: Simulator):
+    remote_id = await post(simulated, named(ask()))
+    simulator.faults("batches.results", "not_found", times=-1)
+    with pytest.raises(Retryable, match="does not know batch") as caught:
+        await lines(simulated, remote_id)
+    assert isinstance(caught.value.__cause__, NotFound)
+
+
+async def test_an_ended_batch_whose_results_are_not_named_yet_is_asked_again(simulated: Claude, simulator: Simulator):
+    remote_id = await post(simulated, named(ask()))
+    simulator.faults("batches.retrieve", "no_results_url", times=TRIES - 1)
+    assert len(await lines(simulated, remote_id)) == 1
 
 
 async def test_a_batch_that_stays_unknown_is_never_called_lost(simulated: Claude):

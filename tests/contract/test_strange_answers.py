@@ -3,21 +3,24 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tests.contract.support import ask, connection
+from tests.contract.support import ask, connection, lines, named, post
+from throughline.claude.client import Claude
+from throughline.claude.remote import RemoteBatch
 from throughline.domain.ask import ItemResult, Reply, StopReason
-from throughline.errors import Ambiguous
+from throughline.errors import Ambiguous, Retryable, ThroughlineError
 
 USAGE = {"input_tokens": 20, "output_tokens": 30}
 Event = dict[str, Any]  # JSON
 
 
 @contextlib.asynccontextmanager
-async def answering(bodies: Mapping[str, bytes], *, kind: str) -> AsyncGenerator[str]:
+async def answering(bodies: Mapping[str, bytes], *, kind: str, status: int = 200) -> AsyncGenerator[str]:
     """An API that answers each path with one body, and closes the connection in order."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -26,12 +29,21 @@ async def answering(bodies: Mapping[str, bytes], *, kind: str) -> AsyncGenerator
         body = bodies[path].replace(b"HOST", writer.get_extra_info("sockname")[0].encode())
         lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length: ")]
         await reader.readexactly(sum(int(line.removeprefix(b"content-length: ")) for line in lengths))
-        writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+        headers = f"content-type: {kind}\r\ncontent-length: {len(body)}\r\nconnection: close"
+        writer.write(f"HTTP/1.1 {status} Said\r\n{headers}\r\n\r\n".encode() + body)
         await writer.drain()
         writer.close()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@contextlib.asynccontextmanager
+async def saying(path: str, kind: str, body: str, *, status: int = 200) -> AsyncGenerator[Claude]:
+    """A connection to an API that has one answer on that path."""
+    said = {path: body.encode("utf-8", "surrogateescape")}
+    async with answering(said, kind=kind, status=status) as url, connection(url) as claude:
+        yield claude
 
 
 # A stream.
@@ -146,8 +158,11 @@ async def read(*found: str) -> tuple[list[ItemResult], Ambiguous | None]:
     return results, None
 
 
-async def test_an_item_whose_usage_is_null_is_an_answer_of_unknown_cost():
-    ((found,), error) = await read(line("call-1", usage=None))
+@pytest.mark.parametrize(
+    "usage", [None, [], "much", USAGE | {"cache_creation": "much"}], ids=["null", "a list", "a text", "a part"]
+)
+async def test_an_item_whose_usage_cannot_be_read_is_an_answer_of_unknown_cost(usage: object):
+    ((found,), error) = await read(line("call-1", usage=usage))
     assert isinstance(found.result, Reply)
     assert (found.result.text, found.result.usage_known, error) == ("Paris.", False, None)
 
@@ -158,6 +173,8 @@ async def test_an_item_whose_usage_is_null_is_an_answer_of_unknown_cost():
         pytest.param('{"custom_id": "call-2", "result": {"type": "something new"}}', id="a new outcome"),
         pytest.param('{"custom_id": "call-2", "result": null}', id="no outcome"),
         pytest.param('{"result": {"type": "expired"}}', id="no name"),
+        pytest.param('{"custom_id": ["call-2"], "result": {"type": "expired"}}', id="a name that is none"),
+        pytest.param('{"custom_id": "call-2", "result": ' + "[" * 100_000, id="nested without an end"),
         pytest.param('{"custom_id": "call-2", "resu', id="no JSON"),
     ],
 )
@@ -165,3 +182,110 @@ async def test_a_line_that_cannot_be_read_does_not_hide_the_answers_behind_it(st
     found, error = await read(line("call-1"), strange, line("call-3"))
     assert [item.call_id for item in found] == ["call-1", "call-3"]
     assert error is not None
+
+
+# Whatever else may come: a gateway's page, or JSON that is not the API's.
+
+BATCH = {
+    "id": "b",
+    "type": "message_batch",
+    "processing_status": "ended",
+    "request_counts": {"processing": 0, "succeeded": 1, "errored": 0, "canceled": 0, "expired": 0},
+    "created_at": "2026-11-22T12:00:00Z",
+    "results_url": "HOST/results",
+    "archived_at": None,
+}
+PAGE = {"data": [BATCH], "has_more": False, "first_id": "b", "last_id": "b"}
+QUIET = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def odd(**changed: Any) -> str:
+    return json.dumps(BATCH | changed)
+
+
+ODD = [
+    pytest.param("text/html", "<html>Back soon</html>", id="a page"),
+    pytest.param("text/html", "", id="nothing"),
+    pytest.param("application/json", "", id="no JSON"),
+    pytest.param("application/json", "[]", id="a list"),
+    pytest.param("application/json", "null", id="null"),
+    pytest.param("application/json", "5", id="a number"),
+    pytest.param("application/json", '"b"', id="a text"),
+    pytest.param("application/json", "{}", id="an empty object"),
+    pytest.param("application/json", '{"id": 5, "error": "much"}', id="an error that is none"),
+    pytest.param("application/json", "[" * 100_000, id="nested without an end"),
+    pytest.param("application/json", '{"id": "\\ud800', id="cut in a character"),
+    pytest.param("application/json; charset=nonesuch", "\udcff", id="bytes of no encoding"),
+]
+ODD_BATCHES = [
+    pytest.param("application/json", '{"id": "b"}', id="an id alone"),
+    pytest.param("application/json", odd(request_counts=None), id="no counts"),
+    pytest.param("application/json", odd(request_counts={"processing": "many"}), id="counts that are none"),
+    pytest.param("application/json", odd(created_at="yesterday"), id="a time that is none"),
+    pytest.param("application/json", odd(created_at="2026-11-22T12:00:00"), id="a time without its zone"),
+    pytest.param("application/json", odd(id=None), id="no id"),
+]
+ODD_LISTS = [
+    pytest.param("application/json", json.dumps(PAGE | {"data": [{"id": "b"}]}), id="an odd batch in a list"),
+    pytest.param("application/json", json.dumps(PAGE | {"data": None}), id="a list that is null"),
+    pytest.param("application/json", '{"data": []}', id="a list that may go on"),
+    pytest.param("application/json", '{"data": [], "has_more": true}', id="a list that goes on nowhere"),
+]
+
+
+async def the_list(claude: Claude) -> list[RemoteBatch]:
+    return [found async for found in claude.batches_since(QUIET)]
+
+
+READS: dict[str, Callable[[Claude], Awaitable[object]]] = {
+    "/v1/messages/batches/b": lambda claude: claude.batch("b"),
+    "/v1/messages/batches": the_list,
+    "/v1/messages/count_tokens": lambda claude: claude.count_tokens(ask()),
+    "/v1/models/m": lambda claude: claude.model("m"),
+}
+
+
+@pytest.mark.parametrize("path", READS)
+@pytest.mark.parametrize(("kind", "body"), [*ODD, *ODD_LISTS])
+async def test_what_is_read_and_is_not_the_apis_is_asked_for_again(path: str, kind: str, body: str):
+    async with saying(path, kind, body) as claude:
+        with pytest.raises(Retryable):
+            await READS[path](claude)
+
+
+@pytest.mark.parametrize(("kind", "body"), ODD_BATCHES)
+async def test_a_batch_that_lacks_what_is_needed_of_it_is_asked_for_again(kind: str, body: str):
+    async with saying("/v1/messages/batches/b", kind, body) as claude:
+        with pytest.raises(Retryable):
+            await claude.batch("b")
+
+
+@pytest.mark.parametrize(("kind", "body"), ODD)
+async def test_results_are_not_looked_for_where_no_batch_says_where_they_are(kind: str, body: str):
+    async with saying("/v1/messages/batches/b", kind, body) as claude:
+        with pytest.raises(Retryable):
+            await lines(claude, "b")
+
+
+@pytest.mark.parametrize(("kind", "body"), ODD)
+async def test_a_batch_whose_answer_is_not_the_apis_is_in_doubt(kind: str, body: str):
+    async with saying("/v1/messages/batches", kind, body) as claude:
+        with pytest.raises(Ambiguous):
+            await post(claude, named(ask()))
+
+
+@pytest.mark.parametrize(("kind", "body"), ODD)
+async def test_a_message_whose_answer_is_not_the_apis_is_in_doubt(kind: str, body: str):
+    async with saying("/v1/messages", kind, body) as claude:
+        with pytest.raises(Ambiguous):
+            await claude.stream(ask())
+
+
+@pytest.mark.parametrize(("kind", "body"), ODD)
+@pytest.mark.parametrize("status", [400, 404, 429, 500, 529])
+async def test_a_refusal_is_one_whatever_stands_in_it(kind: str, body: str, status: int):
+    async with saying("/v1/messages/batches", kind, body, status=status) as claude:
+        with pytest.raises(ThroughlineError):
+            await post(claude, named(ask()))
+        with pytest.raises(ThroughlineError):
+            await the_list(claude)

@@ -18,7 +18,7 @@ class BatchBody:
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-        self._file.write(_BEGIN)
+        self._end = self._file.write(_BEGIN)  # not the file's own place: a reading of it may be broken off anywhere
         self.requests = 0
 
     def __enter__(self) -> "BatchBody":
@@ -30,36 +30,32 @@ class BatchBody:
     @property
     def place(self) -> tuple[int, int]:
         """Where the next request goes."""
-        return self._file.tell(), self.requests
+        return self._end, self.requests
 
     def cut(self, place: tuple[int, int]) -> None:
         """Forget what was added since that place was the next."""
-        at, self.requests = place
-        self._file.seek(at)
-        self._file.truncate()
+        self._end, self.requests = place
+        self._file.truncate(self._end)
 
     def add(self, call_id: CallId, ask: Ask) -> None:
         """One more request."""
-        self._file.write(b"," if self.requests else b"")
-        self._file.write(_encoded(call_id, ask))
+        self._file.seek(self._end)
+        self._end += self._file.write(b"," if self.requests else b"")
+        self._end += self._file.write(_encoded(call_id, ask))
         self.requests += 1
 
     @property
     def length(self) -> int:
         """The whole body's length in bytes."""
-        return self._file.tell() + len(_END)
+        return self._end + len(_END)
 
     async def pieces(self, before_end: Callable[[], Awaitable[None]]) -> AsyncGenerator[bytes]:
         """The whole body, from its beginning; `before_end` is awaited ahead of its last bytes."""
-        end = self._file.tell()
-        try:
-            self._file.seek(0)
-            while piece := self._file.read(_PIECE_BYTES):
-                yield piece
-            await before_end()
-            yield _END
-        finally:
-            self._file.seek(end)
+        for start in range(0, self._end, _PIECE_BYTES):
+            self._file.seek(start)
+            yield self._file.read(min(_PIECE_BYTES, self._end - start))
+        await before_end()
+        yield _END
 
 
 def encoded_bytes(ask: Ask) -> int:

@@ -18,7 +18,7 @@ from throughline.claude import wire
 from throughline.claude.body import BatchBody
 from throughline.claude.failures import translated
 from throughline.claude.patience import Patience, patiently
-from throughline.claude.remote import RemoteBatch, RemoteModel, remote_batch, remote_model
+from throughline.claude.remote import RemoteBatch, RemoteModel, remote_batch, remote_count, remote_model, remote_page
 from throughline.claude.results import items
 from throughline.domain.ask import Ask, ItemResult, Reply
 from throughline.domain.models import LONG_OUTPUT_BETA
@@ -32,7 +32,6 @@ from throughline.errors import (
     Rejected,
     ResultsExpired,
     Retryable,
-    ThroughlineError,
 )
 
 OFFICIAL_HOST = "api.anthropic.com"
@@ -109,16 +108,16 @@ class Claude:
                             is_whole = True
                         case _:
                             pass
-        if ended is None and not is_whole:
-            raise Ambiguous("The answer ended before its last event.")
-        details = None if ended is None else ended.stop_details
-        return wire.reply(
-            blocks=blocks,
-            usage=usage,
-            stop_reason=None if ended is None else ended.stop_reason,
-            stop_details=None if details is None else details.to_dict(),
-            request_id=stream.response.headers.get("request-id"),
-        )
+            if ended is None and not is_whole:
+                raise Ambiguous("The answer ended before its last event.")
+            details = None if ended is None else ended.stop_details
+            return wire.reply(
+                blocks=blocks,
+                usage=usage,
+                stop_reason=None if ended is None else ended.stop_reason,
+                stop_details=None if details is None else details.to_dict(),
+                request_id=stream.response.headers.get("request-id"),
+            )
 
     async def _post_message(self, ask: Ask) -> anthropic.AsyncStream[RawMessageStreamEvent]:
         """Send the request as bytes: the SDK's own `create` copies and encodes it in Python, at twice the time."""
@@ -135,17 +134,21 @@ class Claude:
         """Submit once, never again by itself: a second POST is a second, paid batch.
 
         `before_end` runs when all but the last bytes are sent, and may forbid them by raising: a body that is not
-        whole cannot be accepted. Raises `Ambiguous` when the batch may exist all the same; then look for it before
-        anything else. The body is sent from the disk: the SDK's own `create` would hold it three times over.
+        whole cannot be accepted. Raises `Ambiguous` when they were let go and the batch may exist all the same; then
+        look for it before anything else. The body is sent from the disk: the SDK's own `create` would hold it three
+        times over.
         """
-        forbidden: list[ThroughlineError] = []
+        forbidden: list[Exception] = []
+        let_go = False
 
         async def look() -> None:
+            nonlocal let_go
             try:
                 await before_end()
-            except ThroughlineError as error:
-                forbidden.append(error)
+            except Exception as error:
+                forbidden.append(error)  # the SDK takes it for a broken connection
                 raise
+            let_go = True
 
         headers = {
             "anthropic-beta": LONG_OUTPUT_BETA,
@@ -160,57 +163,53 @@ class Claude:
                     content=body.pieces(look),
                     options={"headers": headers, "params": {"beta": "true"}},
                 )
-        except Ambiguous:
+                remote_id = getattr(created, "id", None)
+                if not isinstance(remote_id, str) or not remote_id:
+                    raise Ambiguous("The API answered the batch without an id.")
+        except Ambiguous as error:
             if forbidden:
-                raise forbidden[0] from None  # the SDK takes it for a broken connection
+                raise forbidden[0] from None
+            if not let_go:
+                raise Retryable(f"Nothing was accepted: the end of the batch was not sent. {error}") from error
             raise
         except Retryable as error:
-            if _may_have_passed_on(error):
+            if let_go and _may_have_passed_on(error):
                 raise Ambiguous(str(error)) from error
             raise
-        remote_id = getattr(created, "id", None)
-        if not isinstance(remote_id, str) or not remote_id:
-            raise Ambiguous("The API answered the batch without an id.")
         return remote_id
 
     async def batch(self, remote_id: str) -> RemoteBatch:
         """Where a batch stands. A 404 on a batch that exists passes, so it is asked again for a while."""
 
         async def once() -> RemoteBatch:
-            return remote_batch(await self._retrieve(remote_id))
+            with _reading_of(remote_id):
+                return remote_batch(await self._sdk.beta.messages.batches.retrieve(remote_id))
 
         return await patiently(once, self._patience)
-
-    async def _retrieve(self, remote_id: str) -> Any:  # Any: the SDK's batch
-        try:
-            with _reading():
-                return await self._sdk.beta.messages.batches.retrieve(remote_id)
-        except NotFound as error:
-            raise Retryable(f"The API does not know batch {remote_id} at the moment: {error}") from error
 
     async def batches_since(self, earliest: datetime) -> AsyncIterator[RemoteBatch]:
         """Every batch of the key's workspace created at `earliest` or later, newest first."""
         after: str | None = None
         while True:
-            page = await patiently(partial(self._page, after), self._patience)
-            for found in page.data:
-                remote = remote_batch(found)
+            found, following = await patiently(partial(self._page, after), self._patience)
+            for remote in found:
                 if remote.created_at < earliest:
                     return
                 yield remote
-            if not page.has_more or page.last_id is None:
+            if following is None:
                 return
-            after = page.last_id
+            after = following
 
-    async def _page(self, after: str | None) -> Any:  # Any: the SDK's page of batches
+    async def _page(self, after: str | None) -> tuple[list[RemoteBatch], str | None]:
         with _reading():
-            return await self._sdk.beta.messages.batches.list(limit=100, after_id=after or anthropic.omit)
+            return remote_page(await self._sdk.beta.messages.batches.list(limit=100, after_id=after or anthropic.omit))
 
     async def results(self, remote_id: str) -> AsyncGenerator[ItemResult]:
         """The results of an ended batch, line by line, in whatever order they come.
 
         The address is looked up once and must be on our own host: the key travels with the request, and
-        the SDK's own `results()` would follow whatever a second look-up names.
+        the SDK's own `results()` would follow whatever a second look-up names. Raises `Retryable` when the results
+        cannot be opened for now, and `Ambiguous` when what was opened breaks off.
         """
         response = await patiently(lambda: self._open_results(remote_id), self._patience)
         try:
@@ -222,27 +221,39 @@ class Claude:
             await response.aclose()
 
     async def _open_results(self, remote_id: str) -> httpx2.Response:
-        found = await self._retrieve(remote_id)
-        address = found.results_url
-        if address is None and found.archived_at is not None:
-            raise ResultsExpired(f"The results of {remote_id} were deleted when it was archived ({found.archived_at}).")
-        if address is None:
-            raise Rejected(f"Batch {remote_id} has no results to read yet.")
-        if _host(address) != self.host:
-            raise Rejected(
-                f"The results of {remote_id} are said to be on {_host(address)}, not on {self.host}. "
-                "The key is not sent there."
-            )
+        with _reading_of(remote_id):
+            found = await self._sdk.beta.messages.batches.retrieve(remote_id)
+            address = self._address_of_results(found)
         try:
-            with _reading():
+            with _reading_of(remote_id):
                 return await self._sdk.get(
-                    address,
+                    str(address),
                     cast_to=httpx2.Response,  # as it is: opened, its body unread
                     options={"headers": {"Accept": "application/binary"}},
                     stream=True,
                 )
         except Redirected as error:  # the API itself answered: this concerns one batch's file alone
             raise Rejected(str(error)) from error
+
+    def _address_of_results(self, found: Any) -> httpx2.URL:  # Any: the SDK's batch
+        """Where the results of an ended batch are, if that is where the key may go: same scheme, host and port."""
+        if not found.results_url and found.archived_at is not None:
+            raise ResultsExpired(f"The results of {found.id} were deleted when it was archived ({found.archived_at}).")
+        if not found.results_url:
+            raise Retryable(f"The API names no results of batch {found.id} at the moment.")
+        base = self._sdk.base_url
+        try:
+            address = base.join(found.results_url)
+        except (httpx2.InvalidURL, TypeError, ValueError) as error:
+            raise Rejected(f"The address of the results of {found.id} cannot be used: {error}") from error
+        if (address.scheme, address.host, address.port) != (base.scheme, base.host, base.port):
+            raise Rejected(
+                f"The results of {found.id} are said to be on {_origin(address)}, not on {_origin(base)}. "
+                "The key is not sent there."
+            )
+        if address.userinfo not in (b"", base.userinfo):
+            raise Rejected(f"The address of the results of {found.id} names a user. The key is not sent there.")
+        return address
 
     async def cancel_batch(self, remote_id: str) -> None:
         """Ask the API to stop a batch; what it finished is still delivered and paid."""
@@ -256,7 +267,7 @@ class Claude:
 
         async def once() -> int:
             with _reading():
-                return (await self._sdk.messages.count_tokens(**body)).input_tokens
+                return remote_count(await self._sdk.messages.count_tokens(**body))
 
         return await patiently(once, self._patience)
 
@@ -317,6 +328,16 @@ def _reading() -> Generator[None]:
         raise Retryable(str(error)) from error
 
 
+@contextmanager
+def _reading_of(remote_id: str) -> Generator[None]:
+    """As `_reading`. A batch that exists may be denied for a while, and so may its results."""
+    try:
+        with _reading():
+            yield
+    except NotFound as error:
+        raise Retryable(f"The API does not know batch {remote_id} at the moment: {error}") from error
+
+
 def _may_have_passed_on(error: Retryable) -> bool:
     """A time-out or an unavailable gateway may come from in between, after the request went on."""
     return isinstance(error.__cause__, anthropic.APIStatusError) and error.__cause__.status_code in (408, 503)
@@ -330,6 +351,11 @@ def _told(usage: Any) -> dict[str, Any]:  # Any: one of the SDK's usage models, 
 def _later(before: Mapping[str, Any], usage: Any) -> dict[str, Any]:  # Any: one of the SDK's usage models, or None
     """What a later usage adds; own endpoints repeat a prompt's count as 0 there."""
     return {name: value for name, value in _told(usage).items() if value or name not in before}
+
+
+def _origin(address: httpx2.URL) -> str:
+    """Scheme, host and port alone: an address may carry a password or a signature."""
+    return f"{address.scheme}://{address.netloc.decode()}"
 
 
 def _host(url: str) -> str:

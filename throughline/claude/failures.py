@@ -24,6 +24,14 @@ from throughline.errors import (
 )
 
 _NEVER_CONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+_MISSHAPEN = (
+    AttributeError,  # the SDK hands on what is no JSON, a gateway's page, as a text
+    LookupError,
+    TypeError,
+    ValueError,
+    RecursionError,  # JSON that is nested without an end
+    anthropic.APIResponseValidationError,
+)
 
 
 @contextmanager
@@ -41,7 +49,7 @@ def translated() -> Generator[None]:
         raise Ambiguous(f"The connection broke in the middle of an answer: {error}") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:  # e.g. a results file that ends inside a line
         raise Ambiguous("The answer ended in the middle of a line, or is not JSON.") from error
-    except (AttributeError, KeyError, TypeError, anthropic.APIResponseValidationError) as error:
+    except _MISSHAPEN as error:
         raise Ambiguous(f"The answer does not have the form of the API: {error}") from error
 
 

@@ -16,7 +16,7 @@ import orjson
 from throughline.claude import wire
 from throughline.domain.ask import ItemResult, Reply, Unanswered
 from throughline.domain.job import CallId
-from throughline.errors import Ambiguous
+from throughline.errors import Ambiguous, Incomplete
 
 _LONGEST_LINE = 100_000_000  # bytes; an answer of 300,000 tokens has one or two million
 
@@ -28,23 +28,25 @@ httpcore2.AsyncHTTP11Connection.READ_NUM_BYTES = 256 * 1024  # pyright: ignore[r
 async def items(response: httpx2.Response) -> AsyncGenerator[ItemResult]:
     """What became of each request, in the order of the lines; an opened response whose body is unread.
 
-    A line that cannot be read hides none behind it: the first one's error is raised at the end.
+    A line that cannot be read hides none behind it: `Incomplete` is raised at the end, for the first of them.
     """
     unreadable: Exception | None = None
     async with aclosing(_lines(response)) as lines:
         async for line in lines:
             try:
                 found = _result(line)
-            except (ValueError, KeyError, TypeError, AttributeError, Ambiguous) as error:
+            except (ValueError, LookupError, TypeError, AttributeError, RecursionError, Ambiguous) as error:
                 unreadable = unreadable or error
             else:
                 yield found
     if unreadable is not None:
-        raise unreadable
+        raise Incomplete(f"A line of the results cannot be read: {unreadable!r}"[:300]) from unreadable
 
 
 def _result(line: bytes) -> ItemResult:
     item = _decoded(line)
+    if not isinstance(item["custom_id"], str):
+        raise TypeError("a result's custom id is no text")
     return ItemResult(call_id=CallId(item["custom_id"]), result=_item(item["result"]))
 
 
@@ -79,7 +81,7 @@ def _item(result: dict[str, Any]) -> Reply | Unanswered:  # Any: JSON
             return wire.message_reply(result["message"])
         case "errored":
             said = result["error"]["error"]
-            return Unanswered(outcome="errored", error_type=said["type"], message=said["message"])
+            return Unanswered(outcome="errored", error_type=str(said["type"]), message=str(said["message"]))
         case "expired" | "canceled" as outcome:
             return Unanswered(outcome=outcome)
         case other:  # only the outcomes that are known to be free may cost nothing

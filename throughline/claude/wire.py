@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -78,24 +78,32 @@ def reply(
         raw_usage=usage,
         stop_reason=_stop_reason(stop_reason),
         request_id=request_id and request_id[:128],
-        refusal_category=(stop_details or {}).get("category"),
+        refusal_category=_text((stop_details or {}).get("category")),
     )
 
 
-def _stop_reason(value: str | None) -> StopReason:
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _stop_reason(value: Any) -> StopReason:
     """A reason that this program does not know is data as well: the answer is paid for."""
-    return StopReason(value) if value in set(StopReason) else StopReason.UNKNOWN
+    return StopReason(value) if _text(value) in set(StopReason) else StopReason.UNKNOWN
 
 
 def message_reply(message: Mapping[str, Any]) -> Reply:
     """A whole message, as a line of a batch's results brings it."""
     return reply(
         blocks=[block["text"] for block in message["content"] if block["type"] == "text"],
-        usage=message.get("usage") or {},
+        usage=_object(message.get("usage")),
         stop_reason=message["stop_reason"],
-        stop_details=message.get("stop_details"),
+        stop_details=_object(message.get("stop_details")),
         request_id=None,
     )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def read_usage(raw: Mapping[str, Any]) -> Usage | None:
@@ -103,8 +111,9 @@ def read_usage(raw: Mapping[str, Any]) -> Usage | None:
 
     A local server may leave out or null all but the two totals.
     """
-    creation: Mapping[str, Any] = raw.get("cache_creation") or {}
-    details: Mapping[str, Any] = raw.get("output_tokens_details") or {}
+    if not all(isinstance(raw.get(part) or {}, dict) for part in ("cache_creation", "output_tokens_details")):
+        return None
+    creation, details = _object(raw.get("cache_creation")), _object(raw.get("output_tokens_details"))
     written = raw.get("cache_creation_input_tokens") or 0
     one_hour = creation.get("ephemeral_1h_input_tokens") or 0
     counts: dict[str, Any] = {
