@@ -6,6 +6,7 @@ that began when every POST of it must have arrived, and only if nobody has let i
 
 import asyncio
 import logging
+from collections import deque
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,19 +17,19 @@ from storage.batches import Batch
 from storage.engine import Tx
 from tasks import runtime
 from tasks.saving import read, saved
-from throughline.domain.doubt import LOOKED_FOR, is_due_again, is_surely_absent
-from throughline.domain.job import BatchId
+from throughline.domain.doubt import LOOKED_FOR, earliest, is_due_again, is_surely_absent, is_too_late
+from throughline.domain.job import BatchId, CallId
 from throughline.domain.ledger import BatchState
-from throughline.errors import Ambiguous, BadInput, Rejected, ResultsExpired
+from throughline.errors import BadInput, ResultsExpired, ThroughlineError
 
 if TYPE_CHECKING:
     from throughline.claude.remote import RemoteBatch
 
 logger = logging.getLogger(__name__)
-_CLOCK_SKEW = timedelta(hours=24)  # custom ids decide; the time only bounds the search
 _TELLING_LINES = 5
 _FIRST_PAUSE_S = 1.0
 _DOUBTFUL = (BatchState.INTENDED, BatchState.UNKNOWN)
+_known_strangers: deque[tuple[BatchId, str]] = deque(maxlen=1_000)  # their results need not be read at every look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,12 +125,7 @@ async def _is_found_late(batch: Batch, now: datetime) -> bool:
 
 async def look(batch: Batch) -> Look:
     """Go through the API's list for the batch that holds our requests."""
-    rt = runtime.current()
-    if batch.host != rt.claude.host:
-        raise BadInput(
-            f"A batch of this job may have been sent to {batch.host}, and now {rt.claude.host} is configured. Run the "
-            "job with the endpoint and key that it began with, so that the batch is found and not paid twice."
-        )
+    require_its_host(batch)
     undecided = expired = False
     for candidate in await _candidates(batch):
         try:
@@ -137,13 +133,23 @@ async def look(batch: Batch) -> Look:
         except ResultsExpired:
             expired = True
             continue
-        except (Rejected, Ambiguous) as error:  # one that cannot be read must not hide another
+        except ThroughlineError as error:  # one that cannot be read must not hide another
             logger.warning("candidate not read batch_id=%s reason=%s", batch.id, error)
             is_ours = None
         if is_ours:
             return Look(found=candidate.id)
         undecided |= is_ours is None
     return Look(undecided=undecided, expired=expired)
+
+
+def require_its_host(batch: Batch) -> None:
+    """Another endpoint knows nothing of the batch, whatever it answers."""
+    host = runtime.current().claude.host
+    if batch.host != host:
+        raise BadInput(
+            f"A batch of this job may have been sent to {batch.host}, and now {host} is configured. Run the "
+            "job with the endpoint and key that it began with, so that the batch is found and not paid twice."
+        )
 
 
 def _require_the_same_key(batch: Batch) -> None:
@@ -157,32 +163,50 @@ def _require_the_same_key(batch: Batch) -> None:
 
 async def _candidates(batch: Batch) -> "list[RemoteBatch]":
     rt = runtime.current()
+    assert batch.post_until is not None, "what was never posted is not looked for"
     owned = await read(batches.owned_remote_ids)
     return [
         found
-        async for found in rt.claude.batches_since(batch.intended_at - _CLOCK_SKEW)
-        if found.id not in owned and found.request_count == batch.request_count
+        async for found in rt.claude.batches_since(earliest(batch.intended_at))
+        if found.id not in owned
+        and found.request_count == batch.request_count
+        and not is_too_late(found.created_at, post_until=batch.post_until)
     ]
 
 
 async def _is_ours(batch: Batch, candidate: "RemoteBatch") -> bool | None:
     """Whether its results carry one of our custom ids, as no other batch's can; None where they do not tell.
 
-    The first line tells nearly always. A stray one, or a file that ends too soon, is no proof that it is another's.
+    A stray line, or a file that ends too soon, is no proof that it is another's: that takes several ids which are
+    not ours, or, where there are few, as many as it has requests, all found by a second reading as well.
     """
+    if (batch.id, candidate.id) in _known_strangers:
+        return False
     ours = await read(lambda tx: frozenset(batches.call_ids(tx, batch.id)))
-    strange = 0
+    strange = await _strange_ids(candidate, ours)
+    if strange is not None and len(strange) < _TELLING_LINES:
+        again = await _strange_ids(candidate, ours)
+        strange = None if again is None else strange & again
+    if strange is None:
+        return True
+    if len(strange) < min(_TELLING_LINES, candidate.request_count):
+        logger.warning("results tell too little remote_id=%s ids=%d", candidate.id, len(strange))
+        return None
+    _known_strangers.append((batch.id, candidate.id))
+    return False
+
+
+async def _strange_ids(candidate: "RemoteBatch", ours: frozenset[CallId]) -> frozenset[CallId] | None:
+    """The first ids of its results that are not ours, as many as tell; None once one of ours is among them."""
+    strange: set[CallId] = set()
     async with aclosing(runtime.current().claude.results(candidate.id)) as lines:
         async for item in lines:
             if item.call_id in ours:
-                return True
-            strange += 1
-            if strange == _TELLING_LINES:
-                return False
-    if strange >= candidate.request_count:
-        return False
-    logger.warning("results end too soon remote_id=%s lines=%d of %d", candidate.id, strange, candidate.request_count)
-    return None
+                return None
+            strange.add(item.call_id)
+            if len(strange) == _TELLING_LINES:
+                break
+    return frozenset(strange)
 
 
 async def adopt(batch_id: BatchId, remote_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path as FilePath
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -9,11 +10,12 @@ from sqlalchemy import update
 from storage.engine import transaction
 from storage.tables import batches as batch_table
 from tests.faults.collecting import LATER, in_doubt, states
-from tests.faults.rounds import SINGLE, collect, finish, statuses, submit, sweep
+from tests.faults.rounds import SINGLE, collect, end_batches, finish, statuses, submit, sweep
 from tests.faults.support import Service, book, summary
 from tests.faults.test_submission import foreign_batch
 from throughline.domain.job import JobId, JobStatus
 from throughline.domain.ledger import BatchState
+from throughline.errors import AccessRefused
 
 PAGE = 100  # batches that one page of the list holds
 
@@ -33,7 +35,8 @@ async def set_our_clock(service: Service, *, ahead_h: float) -> None:
     async with service.opened() as rt:
         with transaction(rt.engine) as tx:
             (row,) = tx.execute(batch_table.select()).all()
-            tx.execute(update(batch_table).values(intended_at=row.intended_at + ahead))
+            times = {"intended_at": row.intended_at + ahead, "post_until": row.post_until + ahead}
+            tx.execute(update(batch_table).values(times))
 
 
 @pytest.mark.parametrize("ahead_h", [20, -20])
@@ -72,6 +75,90 @@ async def test_among_several_of_its_size_a_batch_is_found_though_one_of_them_can
     await finish(service)
     assert await statuses(service, [job_id]) == [JobStatus.DONE]
     assert service.billed_rows("batch_item") == 2
+
+
+@pytest.mark.parametrize(
+    ("what", "args"),
+    [
+        pytest.param("status", {"times": 6, "status": 500}, id="server errors"),
+        pytest.param("status", {"status": 429, "retry_after": 86_400}, id="busy for a day"),
+        pytest.param("status", {"status": 403}, id="refused"),
+        pytest.param("drop_before_accept", {"times": 6}, id="cut off"),
+        pytest.param("not_found", {"times": 6}, id="denied"),
+        pytest.param("page", {}, id="a gateway's page"),
+    ],
+)
+async def test_another_programs_batch_that_cannot_be_read_for_a_while_does_not_hide_ours(
+    service: Service, tmp_path: FilePath, what: str, args: dict[str, Any]
+):
+    job_id = await accepted_unseen(service, tmp_path)
+    foreign_batch(service, "unreadable")  # newer, so it is looked at first
+    service.simulator.faults("batches.results", what, **args)
+    assert (await collect(service, **LATER)).ingested == 1
+    await finish(service)
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
+    assert service.billed_rows("batch_item") == 2
+
+
+async def test_a_key_that_may_not_list_batches_ends_the_look(service: Service, tmp_path: FilePath):
+    await in_doubt(service, tmp_path)
+    service.simulator.faults("batches.list", "status", status=403)
+    with pytest.raises(AccessRefused):
+        await collect(service, **LATER)
+    assert await states(service) == [BatchState.UNKNOWN]
+    service.heal()
+    await finish(service)
+
+
+@pytest.mark.parametrize("body", ["{}", '{"data": []}', "<html>Back soon.</html>"])
+async def test_a_list_that_is_none_proves_nothing(service: Service, tmp_path: FilePath, body: str):
+    job_id = await accepted_unseen(service, tmp_path)
+    kind = "text/html" if body.startswith("<") else "application/json"
+    service.simulator.faults("batches.list", "page", times=6, body=body, type=kind)
+    assert (await collect(service, **LATER)).troubled == 1
+    assert await states(service) == [BatchState.UNKNOWN]
+    await collect(service, **LATER)
+    await finish(service)
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
+    assert len(service.submissions()) == 1
+
+
+async def test_a_stray_line_in_the_place_of_the_only_one_is_no_proof(service: Service, tmp_path: FilePath):
+    """A file with as many lines as the batch has requests, and none of them ours, at the first reading alone."""
+    job_id = await accepted_unseen(service, tmp_path)
+    service.simulator.faults("batches.results", "foreign_custom_id", instead_of_last=True)
+    assert (await collect(service, **LATER)).ingested == 1
+    await finish(service)
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
+    assert service.billed_rows("batch_item") == 1
+
+
+async def test_a_batch_that_was_found_to_be_anothers_is_not_read_again(service: Service, tmp_path: FilePath):
+    await in_doubt(service, tmp_path)
+    foreign_batch(service, "ended")
+    service.simulator.faults("item", "slow", seconds=60, match="foreign-running")
+    foreign_batch(service, "running")  # so that the doubt stays open
+    for _ in range(3):
+        assert (await collect(service, **LATER)).in_doubt == 1
+    read = [asked for asked in service.simulator.requests("GET") if asked["path"].endswith("/results")]
+    assert len(read) == 2  # a file of one line proves something only when it is the same at a second reading
+    end_batches(service)
+    await finish(service)
+
+
+async def test_a_program_that_always_has_a_batch_of_our_size_under_way_keeps_no_doubt_open(
+    service: Service, tmp_path: FilePath
+):
+    job_id = await in_doubt(service, tmp_path)
+    service.simulator.faults("item", "slow", times=-1, seconds=60, match="foreign-")
+    foreign_batch(service, "running")
+    await collect(service, **LATER)
+    assert await states(service) == [BatchState.UNKNOWN]
+    await set_our_clock(service, ahead_h=-3 * 24)  # three days have passed, and it posts on
+    await collect(service, **LATER)
+    assert await states(service) == [BatchState.ABANDONED]
+    await finish(service)
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
 
 
 async def test_a_batch_whose_results_expired_before_it_was_found_counts_as_lost_and_its_job_goes_on(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from throughline.domain.doubt import is_due_again, is_surely_absent
+from throughline.domain.doubt import earliest, is_due_again, is_surely_absent, is_too_late
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SETTLE = timedelta(seconds=30)
@@ -38,3 +38,13 @@ def test_a_day_holds_about_twelve_looks():
         if is_due_again(post_until=NOON, looked_at=looked_at, now=after(60 * minute)):
             looked_at, looks = after(60 * minute), looks + 1
     assert looks == 11
+
+
+def test_a_batch_that_the_apis_clock_puts_a_day_before_ours_may_be_ours():
+    assert earliest(NOON) == NOON - timedelta(days=1)
+
+
+@pytest.mark.parametrize(("created_h", "too_late"), [(-24, False), (24, False), (48, False), (49, True), (1000, True)])
+def test_a_batch_that_came_days_after_our_post_is_anothers(created_h: float, too_late: bool):
+    """What is given up is looked for for a day, by a clock that may be a day behind the API's."""
+    assert is_too_late(NOON + timedelta(hours=created_h), post_until=NOON) == too_late

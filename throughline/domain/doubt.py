@@ -10,6 +10,20 @@ from datetime import datetime, timedelta
 
 LOOKED_FOR = timedelta(days=1)
 """How long a batch that was given up is looked for."""
+_CLOCK_SKEW = timedelta(days=1)  # custom ids decide; the time only bounds the search
+
+
+def earliest(intended_at: datetime) -> datetime:
+    """When, by the API's clock, a batch can have been accepted at the earliest."""
+    return intended_at - _CLOCK_SKEW
+
+
+def is_too_late(created_at: datetime, *, post_until: datetime) -> bool:
+    """Whether a batch of the list came so long after the last moment of our POST that it must be another's.
+
+    Without that end a program that always has a batch of our size under way would keep a doubt open for ever.
+    """
+    return created_at > post_until + LOOKED_FOR + _CLOCK_SKEW
 
 
 def is_surely_absent(*, post_until: datetime | None, looked_from: datetime, settle: timedelta) -> bool:
