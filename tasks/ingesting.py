@@ -2,21 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from storage import batches, calls
-from storage.engine import Tx
+from storage.engine import UNUSABLE, Tx
 from tasks import batches as batch_steps
-from tasks import runtime
+from tasks import doubts, runtime
 from tasks.saving import read, saved, saved_aside
 from throughline.claude.patience import patiently
 from throughline.domain.ask import ItemResult, Reply
 from throughline.domain.job import BatchId, CallId, Kind
 from throughline.domain.ledger import BatchState
 from throughline.domain.salvage import Answer, read_answer
-from throughline.errors import Ambiguous, ResultsExpired, Retryable
+from throughline.errors import Ambiguous, Incomplete, ResultsExpired, Retryable
 from throughline.failpoints import Failpoint, reach
 
 logger = logging.getLogger(__name__)
@@ -40,60 +40,76 @@ Save = Callable[[Tx, Arrived], None]
 async def ingest(batch_id: BatchId, save: Save) -> None:
     """Stream the results and save each as it arrives; results that are not ours are passed over.
 
-    Reading costs nothing and saving twice changes nothing, so a broken reading is simply begun again.
+    Reading costs nothing and saving twice changes nothing. So a reading that breaks is begun again, with patience, and
+    one that came to its end without a line for each request, once: the file may be large. Then `Retryable` says what
+    is lacking, and the batch stays open: what the API still keeps is never taken for lost.
     """
-    last = False
-
-    async def once() -> None:
-        await _ingest_once(batch_id, save, is_last=last)
-
     try:
-        await patiently(once, runtime.patience(runtime.current().settings))
-    except Retryable:
-        last = True
-        await once()
+        await _ingest_patiently(batch_id, save)
+    except Incomplete as error:
+        logger.warning("results read once more batch_id=%s reason=%s", batch_id, error)
+        try:
+            await _ingest_patiently(batch_id, save)
+        except Incomplete as again:
+            raise Retryable(str(again)) from again
 
 
-async def _ingest_once(batch_id: BatchId, save: Save, *, is_last: bool) -> None:
-    """Read the results once. Only the last try takes a missing line for one that will never come."""
-    rt = runtime.current()
+async def _ingest_patiently(batch_id: BatchId, save: Save) -> None:
+    async def once() -> Retryable | None:
+        try:
+            await _ingest_once(batch_id, save)
+        except Incomplete:
+            raise
+        except Ambiguous as error:
+            raise Retryable(str(error)) from error
+        except Retryable as error:  # whoever raised it has been patient already: it is not asked again at once
+            return error
+        return None
+
+    gave_up = await patiently(once, runtime.patience(runtime.current().settings))
+    if gave_up is not None:
+        raise gave_up
+
+
+async def _ingest_once(batch_id: BatchId, save: Save) -> None:
+    """Read the results once, to their end if that can be."""
     batch = await batch_steps.load(batch_id)
     if batch.state is not BatchState.ENDED:
         return
+    doubts.require_its_host(batch)
     kinds = await read(lambda tx: batches.kinds(tx, batch_id))
-    seen: set[CallId] = set()
-    group: list[Arrived] = []
-    saving: asyncio.Task[None] | None = None  # a group is saved while the next one is read
+    saver = _Saver(save)
     try:
-        async with aclosing(rt.claude.results(batch_steps.remote_id_of(batch))) as results:
-            async for item in results:
-                seen.add(item.call_id)
-                if item.call_id not in kinds:
-                    logger.warning("foreign result batch_id=%s custom_id=%s", batch_id, item.call_id)
-                    continue
-                group.append(_read(item, kinds[item.call_id]))
-                if _is_full(group):
-                    if saving is not None:
-                        await saving
-                    saving, group = asyncio.create_task(_save_group(group, save)), []
-    except Ambiguous as error:
-        raise Retryable(str(error)) from error
+        seen = await _save_results(batch, kinds, saver)
     except ResultsExpired as error:
         logger.warning("results expired, what was not read is lost batch_id=%s reason=%s", batch_id, error)
         await saved(lambda tx: _ingested(tx, batch_id))
         return
-    finally:
-        if saving is not None:
-            await saving
-        await _save_group(group, save)
-    missing = len(kinds.keys() - seen)
-    # A file that is cut between two lines looks whole; a line that came twice stands for no other.
-    if missing and not (is_last and len(seen) >= batch.request_count):
-        raise Retryable(f"The results of {batch.remote_id} lack {missing} of {batch.request_count} requests.")
+    if saver.failed is not None:
+        raise Retryable(f"A result of {batch.remote_id} cannot be saved: {saver.failed}") from saver.failed
+    # A file that is cut between two lines looks whole; a foreign line, or one that came twice, stands for no other.
+    if missing := len(kinds.keys() - seen):
+        raise Incomplete(f"The results of {batch.remote_id} lack {missing} of {batch.request_count} requests.")
     reach(Failpoint.INGEST_BEFORE_DONE)
     await saved(lambda tx: _ingested(tx, batch_id))
     reach(Failpoint.BATCH_INGESTED)
-    logger.info("batch ingested batch_id=%s answers=%d of %d", batch_id, len(kinds) - missing, len(kinds))
+    logger.info("batch ingested batch_id=%s answers=%d", batch_id, len(kinds))
+
+
+async def _save_results(batch: batches.Batch, kinds: Mapping[CallId, Kind], saver: "_Saver") -> set[CallId]:
+    """Hand each of our results on as it is read; the ids of those that came."""
+    seen: set[CallId] = set()
+    try:
+        async with aclosing(runtime.current().claude.results(batch_steps.remote_id_of(batch))) as results:
+            async for item in results:
+                if item.call_id not in kinds:
+                    logger.warning("foreign result batch_id=%s custom_id=%s", batch.id, item.call_id)
+                    continue
+                seen.add(item.call_id)
+                await saver.add(_read(item, kinds[item.call_id]))
+    finally:
+        await saver.finish()
+    return seen
 
 
 def _ingested(tx: Tx, batch_id: BatchId) -> None:
@@ -112,15 +128,52 @@ def _is_full(group: Sequence[Arrived]) -> bool:
     return len(group) >= _GROUP_ITEMS or characters >= _GROUP_CHARACTERS
 
 
-async def _save_group(group: Sequence[Arrived], save: Save) -> None:
-    """Save the group. One commit for several lines: a lost group is simply read again."""
-    if not group:
-        return
-    reach(Failpoint.INGEST_BEFORE_RECORD)
+class _Saver:
+    """Saves results in groups, one while the next is read; a commit for several lines, as a lost one is read again.
 
-    def save_all(tx: Tx) -> None:
-        for arrived in group:
-            save(tx, arrived)
+    A result that cannot be saved keeps no other from being saved. `failed` is why the first of them could not.
+    """
 
-    await saved_aside(save_all)
-    reach(Failpoint.INGEST_AFTER_RECORD)
+    def __init__(self, save: Save) -> None:
+        self.failed: Exception | None = None
+        self._save = save
+        self._group: list[Arrived] = []
+        self._saving: asyncio.Task[None] | None = None
+
+    async def add(self, arrived: Arrived) -> None:
+        """Save it with the others of its group, once the group is full."""
+        self._group.append(arrived)
+        if _is_full(self._group):
+            if self._saving is not None:
+                await self._saving
+            self._saving, self._group = asyncio.create_task(self._save_group(self._group)), []
+
+    async def finish(self) -> None:
+        """Save what is left."""
+        if self._saving is not None:
+            await self._saving
+        if self._group:
+            await self._save_group(self._group)
+
+    async def _save_group(self, group: Sequence[Arrived]) -> None:
+        reach(Failpoint.INGEST_BEFORE_RECORD)
+
+        def save_all(tx: Tx) -> None:
+            for arrived in group:
+                self._save(tx, arrived)
+
+        try:
+            await saved_aside(save_all)
+        except UNUSABLE:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one result, the others are paid for as well
+            await self._save_each(group, error)
+        reach(Failpoint.INGEST_AFTER_RECORD)
+
+    async def _save_each(self, group: Sequence[Arrived], error: Exception) -> None:
+        if len(group) > 1:
+            for arrived in group:
+                await self._save_group([arrived])
+            return
+        logger.warning("result not saved call_id=%s", group[0].item.call_id, exc_info=error)
+        self.failed = self.failed or error

@@ -114,6 +114,64 @@ async def test_collecting_leaves_the_job_of_a_denied_batch_waiting(service: Serv
     assert len(service.submissions()) == 1
 
 
+async def test_results_that_are_denied_for_a_moment_do_not_stop_a_job(service: Service, tmp_path: FilePath):
+    service.simulator.faults("batches.results", "not_found")
+    report = await service.run(summary(SINGLE, book(tmp_path, 2)))
+    assert report.status is JobStatus.DONE
+    assert len(service.submissions()) == 1
+
+
+async def test_results_that_are_denied_for_longer_leave_their_job_waiting(service: Service, tmp_path: FilePath):
+    (job_id,) = await submit(service, summary(SINGLE, book(tmp_path, 2)))
+    await sweep(service)
+    service.simulator.faults("batches.results", "not_found", times=-1)
+    assert (await collect(service)).troubled == 1
+    assert await statuses(service, [job_id]) == [JobStatus.WAITING]
+    service.heal()
+    await finish(service)
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
+    assert len(service.submissions()) == 1
+
+
+async def test_an_ended_batch_whose_results_are_not_named_yet_does_not_stop_a_job(service: Service, tmp_path: FilePath):
+    service.simulator.faults("batches.retrieve", "no_results_url", skip=1)  # the first look sees that it has ended
+    report = await service.run(summary(SINGLE, book(tmp_path, 2)))
+    assert report.status is JobStatus.DONE
+
+
+@pytest.mark.parametrize("place", ["batches.create", "batches.list", "batches.retrieve", "batches.results"])
+async def test_a_gateways_page_in_place_of_an_answer_stops_no_job(service: Service, tmp_path: FilePath, place: str):
+    if place == "batches.list":  # which is asked only where a batch is in doubt
+        service.simulator.faults("batches.create", "drop_after_accept")
+    service.simulator.faults(place, "page", skip=int(place == "batches.list"))  # the first one looks for the endpoint
+    report = await service.run(summary(SINGLE, book(tmp_path, 2)))
+    assert report.status is JobStatus.DONE
+    assert service.billed_rows("batch_item") == 1
+
+
+async def test_a_gateways_page_about_one_batch_does_not_keep_another_from_being_ingested(
+    service: Service, tmp_path: FilePath
+):
+    for name in ("one.md", "other.md"):
+        await submit(service, summary(SINGLE, book(tmp_path, 2, name)))
+        await sweep(service)
+    service.simulator.faults("batches.retrieve", "page", times=6)  # all the patience that one look has
+    assert (await collect(service)).ingested == 1
+    assert sorted(await states(service)) == [BatchState.INGESTED, BatchState.SUBMITTED]
+    await finish(service)
+
+
+async def test_results_for_which_the_api_wants_a_day_are_asked_for_once_in_a_pass(service: Service, tmp_path: FilePath):
+    (job_id,) = await submit(service, summary(SINGLE, book(tmp_path, 2)))
+    await sweep(service)
+    service.simulator.faults("batches.results", "status", status=429, retry_after=86_400, times=-1)
+    assert (await collect(service)).troubled == 1
+    assert times_read(service) == 1
+    service.heal()
+    await finish(service)
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
+
+
 async def test_results_that_the_api_has_deleted_are_recorded_as_lost_before_anything_is_asked_again(
     service: Service, tmp_path: FilePath
 ):
@@ -144,6 +202,11 @@ def line_ends(service: Service) -> list[int]:
     return [position + 1 for position, byte in enumerate(body) if byte == ord("\n")]
 
 
+def times_read(service: Service) -> int:
+    """How often the results of any batch were asked for."""
+    return sum(received["path"].endswith("/results") for received in service.simulator.requests("GET"))
+
+
 DAMAGES: dict[str, Callable[[list[int]], dict[str, Any]]] = {
     "in the second line": lambda ends: {"after_bytes": ends[0] + 40},
     "in the last line": lambda ends: {"after_bytes": ends[-1] - 40},
@@ -156,7 +219,8 @@ DAMAGES: dict[str, Callable[[list[int]], dict[str, Any]]] = {
 async def test_a_results_file_that_is_cut_is_read_again(service: Service, tmp_path: FilePath, damage: str):
     ids = await submit(service, *(summary(SINGLE, file) for file in books(tmp_path, 4)))
     await sweep(service)
-    service.simulator.faults("batches.results", "cut_stream", times=2, **DAMAGES[damage](line_ends(service)))
+    cut = DAMAGES[damage](line_ends(service))
+    service.simulator.faults("batches.results", "cut_stream", times=1 if cut.get("clean") else 2, **cut)
     assert (await collect(service)).ingested == 1
     await finish(service)
     assert await statuses(service, ids) == [JobStatus.DONE] * 4
@@ -194,12 +258,16 @@ async def test_lines_that_come_twice_or_belong_to_others_change_nothing(
     assert all(report.attempts[0].calls == 1 for report in await service.jobs())
 
 
-async def test_a_line_that_comes_twice_never_stands_for_one_that_is_missing(service: Service, tmp_path: FilePath):
+@pytest.mark.parametrize("what", ["duplicate_results", "foreign_custom_id"])
+async def test_a_line_that_comes_twice_or_belongs_to_others_never_stands_for_one_that_is_missing(
+    service: Service, tmp_path: FilePath, what: str
+):
     """The file has as many lines as the batch has requests, and all the same one answer is not there."""
     ids = await submit(service, *(summary(SINGLE, file) for file in books(tmp_path, 4)))
     await sweep(service)
-    service.simulator.faults("batches.results", "duplicate_results", times=-1, instead_of_last=True)
+    service.simulator.faults("batches.results", what, times=-1, instead_of_last=True)
     assert (await collect(service)).troubled == 1
+    assert times_read(service) == 2  # it may be large, and the next pass reads it again
     assert await states(service) == [BatchState.ENDED]
     attempts = [report.attempts[0] for report in await service.jobs()]
     assert sorted((each.open_calls, each.lost_calls) for each in attempts) == [(0, 0)] * 3 + [(1, 0)]
