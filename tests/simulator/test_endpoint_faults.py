@@ -273,6 +273,28 @@ async def test_a_result_may_belong_to_nobody(client: AsyncAnthropic, simulator: 
     assert ids == ["of-another-batch", "a"]
 
 
+async def test_a_result_of_nobody_may_stand_in_the_place_of_the_last(client: AsyncAnthropic, simulator: Simulator):
+    batch = await client.messages.batches.create(requests=[item("a")])
+    simulator.fault("batches.results", "foreign_custom_id", {"instead_of_last": True})
+    assert [line.custom_id for line in await results_of(client, batch.id)] == ["of-another-batch"]
+
+
+async def test_an_ended_batch_may_not_name_its_results_yet(client: AsyncAnthropic, simulator: Simulator):
+    batch = await client.messages.batches.create(requests=[item("a")])
+    simulator.fault("batches.retrieve", "no_results_url")
+    assert (await client.messages.batches.retrieve(batch.id)).results_url is None
+    assert (await client.messages.batches.retrieve(batch.id)).results_url is not None
+
+
+async def test_a_gateways_page_may_come_in_place_of_an_answer_and_accepts_nothing(
+    client: AsyncAnthropic, simulator: Simulator
+):
+    simulator.fault("batches.create", "page")
+    said: object = await client.messages.batches.create(requests=[item("a")])
+    assert "Back soon" in str(said)
+    assert simulator.bill()["batches_created"] == 0
+
+
 async def _listen(client: AsyncAnthropic, said: list[str]) -> None:
     async with client.messages.stream(**units_params()) as stream:
         async for piece in stream.text_stream:
