@@ -9,12 +9,14 @@ import contextlib
 import logging
 import os
 import socket
+import sys
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 
 from storage import leases, queue
 from storage.engine import UNUSABLE, Tx, transaction
@@ -34,7 +36,7 @@ async def working() -> AsyncGenerator[str]:
     if (outer := _owner.get()) is not None:
         yield outer
         return
-    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
+    owner = f"{_place()}:{os.getpid()}:{uuid.uuid4().hex}"
     token = _owner.set(owner)
     heartbeat = asyncio.create_task(_renew(owner))
     try:
@@ -150,10 +152,26 @@ def _until() -> datetime:
     return runtime.now() + timedelta(seconds=runtime.current().settings.lease_s)
 
 
+def _place() -> str:
+    """Where a process id means something: the host, and on Linux its boot and the namespace of its process ids.
+
+    The host's name is not enough: containers that share its network share its name, and count processes anew each.
+    """
+    host = socket.gethostname()
+    if sys.platform != "linux":
+        return host
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        namespace = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:  # hidden: then it is like no other place, and nobody here is ever proven dead
+        return f"{host}/{uuid.uuid4().hex}"
+    return f"{host}/{boot}/{namespace}"
+
+
 def _is_dead(lease: Lease) -> bool:
-    """Whether the owner was a process of this machine that is gone. A pid that is in use proves nothing."""
-    host, pid, _ = lease.owner.split(":")
-    if host != socket.gethostname() or int(pid) == os.getpid():
+    """Whether the owner was a process of this very place that is gone. A pid that is in use proves nothing."""
+    place, pid, _ = lease.owner.split(":")
+    if place != _place() or int(pid) == os.getpid():
         return False
     try:
         os.kill(int(pid), 0)
@@ -167,5 +185,6 @@ def _is_dead(lease: Lease) -> bool:
 def _name(lease: Lease | None) -> str:
     if lease is None:
         return "nobody"
-    host, pid, _ = lease.owner.split(":")
+    place, pid, _ = lease.owner.split(":")
+    host = place.partition("/")[0]
     return f"process {pid} on {host} (until {lease.until:%H:%M:%S} UTC if it does not renew)"

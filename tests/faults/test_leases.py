@@ -1,6 +1,11 @@
 """One process at a time works on a job, and who lost it cannot spend for it."""
 
 import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path as FilePath
 
@@ -47,6 +52,50 @@ async def test_a_lease_that_ran_out_is_taken_over(service: Service, tmp_path: Fi
         assert (await finished(job.id)).status is JobStatus.DONE
         with transaction(rt.engine) as tx:
             assert leases.holder(tx, job.id) is None
+
+
+def of_one_that_ended(owner: str) -> str:
+    """This worker's name as a process had it that is gone."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return owner.replace(f":{os.getpid()}:", f":{process.pid}:")
+
+
+async def test_the_job_of_a_process_that_is_gone_is_taken_over_at_once_where_it_was(
+    service: Service, tmp_path: FilePath
+):
+    async with service.opened() as rt:
+        job = await registration.register(summary(PathChoice.CHUNKED, book(tmp_path, 3)))
+        async with leasing.working() as owner:
+            now = runtime.now()
+            with transaction(rt.engine) as tx:
+                until = now + timedelta(hours=1)
+                assert leases.acquire(tx, job.id, owner=of_one_that_ended(owner), until=until, now=now)
+            assert (await finished(job.id)).status is JobStatus.DONE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has namespaces of process ids")
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        pytest.param(lambda owner: owner.replace("/", "/0", 2).replace("/0", "/", 1), id="another namespace"),
+        pytest.param(lambda owner: owner.replace("/", "/0", 1), id="another boot"),
+        pytest.param(lambda owner: f"{socket.gethostname()}:{owner.split(':', 1)[1]}", id="told by its host only"),
+    ],
+)
+async def test_a_process_of_the_same_hosts_name_that_cannot_be_seen_from_here_is_not_taken_for_dead(
+    service: Service, tmp_path: FilePath, elsewhere: Callable[[str], str]
+):
+    """Containers on their host's network share its name, and each counts its processes anew."""
+    async with service.opened() as rt:
+        job = await registration.register(summary(PathChoice.CHUNKED, book(tmp_path, 3)))
+        async with leasing.working() as owner:
+            held_by, now = elsewhere(of_one_that_ended(owner)), runtime.now()
+            with transaction(rt.engine) as tx:
+                assert leases.acquire(tx, job.id, owner=held_by, until=now + timedelta(hours=1), now=now)
+            with pytest.raises(JobBusy, match=rf"process \d+ on {socket.gethostname()} \(until"):
+                await finished(job.id)
+    assert service.calls() == []
 
 
 async def test_a_worker_never_claims_again_what_it_holds_though_its_lease_ran_out(
