@@ -77,6 +77,7 @@ class Call:
     stop_reason: str | None
     delivered: frozenset[str]
     errors: tuple[str, ...]
+    reserved_usd: Decimal
     intended_at: datetime
 
 
@@ -226,7 +227,7 @@ def mark_received(tx: Tx, call_id: CallId) -> None:
     tx.execute(update(calls).where(calls.c.id == call_id, receivable).values(state=CallState.RECEIVED))
 
 
-def lose(tx: Tx, attempt_id: AttemptId) -> int:
+def lose(tx: Tx, attempt_id: AttemptId) -> list[CallId]:
     """Mark the attempt's open calls outside a batch as lost: their process died before the whole answer came."""
     open_ones = select(calls.c.id).where(
         calls.c.attempt_id == attempt_id,
@@ -236,7 +237,7 @@ def lose(tx: Tx, attempt_id: AttemptId) -> int:
     lost = [CallId(call_id) for call_id in tx.execute(open_ones).scalars()]
     for call_id in lost:
         lose_one(tx, call_id, "the answer never arrived as a whole")
-    return len(lost)
+    return lost
 
 
 def lose_one(tx: Tx, call_id: CallId, error: str) -> None:
@@ -304,5 +305,6 @@ def _call(row: Row[Any]) -> Call:  # Any: a row's columns are known to the table
         stop_reason=row.stop_reason,
         delivered=frozenset(row.delivered or ()),
         errors=tuple(row.errors or ()),
+        reserved_usd=row.reserved_usd,
         intended_at=row.intended_at,
     )

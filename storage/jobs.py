@@ -3,9 +3,10 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from storage import ids
 from storage.engine import Tx, insert_new
@@ -27,6 +28,9 @@ ENDED = (
     JobStatus.BUDGET,
     JobStatus.CANCELLED,
 )
+
+
+_BUDGET = select(jobs.c.spec["budget_usd"].as_string()).where(jobs.c.id == bindparam("job"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +215,18 @@ def document_names(tx: Tx, job_id: JobId) -> tuple[str, ...]:
 def save_spec(tx: Tx, job_id: JobId, spec: JobSpec) -> None:
     """The job under changed limits."""
     tx.execute(update(jobs).where(jobs.c.id == job_id).values(spec=spec.model_dump(mode="json")))
+
+
+def budget_usd(tx: Tx, job_id: JobId) -> Decimal | None:
+    """The job's budget as it stands now: a person may change it while the job runs."""
+    told = tx.execute(_BUDGET, {"job": job_id}).scalar_one()
+    return None if told is None else Decimal(told)
+
+
+def say(tx: Tx, job_id: JobId, more: str) -> None:
+    """Add to why the job stands where it does."""
+    reason = tx.execute(select(jobs.c.reason).where(jobs.c.id == job_id)).scalar_one()
+    tx.execute(update(jobs).where(jobs.c.id == job_id).values(reason=f"{reason} {more}" if reason else more))
 
 
 def set_status(tx: Tx, job_id: JobId, status: JobStatus, *, reason: str | None = None, now: datetime) -> None:

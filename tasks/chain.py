@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from storage import attempts, calls, jobs
 from storage.attempts import Attempt
@@ -166,34 +167,39 @@ async def _send(chain: _Chain, link: Link) -> None:
     rt = runtime.current()
     job = chain.context
     ask = links.compose(job, chain.outline, link, chain.units)
+    # Before the transaction, which must be short: this may run a tokenizer over a whole corpus.
+    counted = await asyncio.to_thread(job.counted_tokens, ask) if job.is_limited() else None
     reach(Failpoint.LINK_BEFORE_INTENT)
 
     intended: list[CallId] = []
 
-    def intend(tx: Tx) -> tuple[CallId, Ask]:
+    def intend(tx: Tx) -> tuple[CallId, Ask, datetime]:
         leasing.require(tx, job.job.id)
         calls.take_back(tx, intended)
-        left = calls.remaining(tx, job.job.id, job.budget(), simulated=rt.simulated)
-        affordable = job.within(ask, left, batch=False)
+        budget = replace(job.budget(), job_usd=jobs.budget_usd(tx, job.job.id))  # it may have changed since the start
+        left = calls.remaining(tx, job.job.id, budget, simulated=rt.simulated)
+        prompt_tokens = job.counted_tokens(ask) if left is not None and counted is None else counted
+        affordable = job.within(ask, left, batch=False, prompt_tokens=prompt_tokens)
+        now = runtime.now()
         call_id = calls.intend(
             tx,
             job_id=job.job.id,
             attempt_id=chain.attempt.id,
             link=link,
             ask=affordable,
-            reserved_usd=job.worst_usd(affordable, batch=False),
+            reserved_usd=job.worst_usd(affordable, batch=False, prompt_tokens=prompt_tokens),
             state=CallState.SENT,
             simulated=rt.simulated,
-            now=runtime.now(),
+            now=now,
         )
         intended.append(call_id)
-        return call_id, affordable
+        return call_id, affordable, now
 
-    intended_at = time.monotonic()
+    looked_at = time.monotonic()
     # Without the answer's own, durable commit this row is worth nothing: the answer would be lost as well.
-    call_id, affordable = await saved(intend, durable=False)
+    call_id, affordable, intended_at = await saved(intend, durable=False)
     reach(Failpoint.LINK_AFTER_INTENT)
-    arriving = _Arriving(chain=chain, call_id=call_id, wanted=_wanted(chain.outline, link), looked_at=intended_at)
+    arriving = _Arriving(chain=chain, call_id=call_id, wanted=_wanted(chain.outline, link), looked_at=looked_at)
     try:
         reply = await rt.claude.stream(affordable, before=arriving.begin, arrived=arriving.add)
     except Ambiguous as error:
@@ -207,7 +213,7 @@ async def _send(chain: _Chain, link: Link) -> None:
         await saved(lambda tx: calls.record_unanswered(tx, call_id, outcome="refused", error=said, now=runtime.now()))
         raise
     else:
-        await _record(chain, call_id, link, reply)
+        await _record(chain, call_id, link, reply, intended_at)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -268,10 +274,10 @@ async def _lose(chain: _Chain, call_id: CallId, error: Ambiguous) -> None:
         raise error
 
 
-async def _record(chain: _Chain, call_id: CallId, link: Link, reply: Reply) -> None:
+async def _record(chain: _Chain, call_id: CallId, link: Link, reply: Reply, intended_at: datetime) -> None:
     settlement = settle(reply, chain.context.job.spec.kind, _wanted(chain.outline, link))
     fresh = [unit for unit in settlement.units if unit.unit_id not in chain.units]
-    cost = context.cost_of(chain.context.model.id, reply, batch=False, at=runtime.now())
+    cost = context.cost_of(chain.context.model.id, reply, batch=False, at=intended_at)
     refused = reply.stop_reason is StopReason.REFUSAL
 
     def write(tx: Tx) -> None:

@@ -1,7 +1,8 @@
 """What every paid step of a job needs at hand: the job, its plan, its sources, and how to price a call."""
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -35,23 +36,52 @@ class JobContext:
     plan: Plan
     sources: tuple[Source, ...]
     model: Model
+    _counts: dict[bytes, int] = field(default_factory=dict[bytes, int], compare=False, repr=False)
+
+    def is_limited(self) -> bool:
+        """Whether a budget limits what this job may spend."""
+        return self.job.spec.budget_usd is not None or runtime.current().settings.daily_budget_usd is not None
+
+    def counted_tokens(self, ask: Ask) -> int:
+        """Tokens that this prompt hardly exceeds, its own text counted: for a budget that must not be passed.
+
+        A table of figures in a book has more of them than the book's average. It counts as code, the densest text; no
+        prompt counts as less than by the average, for the plan may know its corpus better.
+        """
+        local = sum(self._count(text) for text in (ask.instruction, *(each.text for each in ask.documents)))
+        counted = to_claude(local, self.model.tokenizer, Format.CODE).upper + _PROMPT_TOKENS
+        return max(counted, self.prompt_upper_tokens(ask.documents, ask.instruction))
+
+    def _count(self, text: str) -> int:
+        """Local tokens of the text, counted once: many links carry the same documents."""
+        key = hashlib.sha256(text.encode()).digest()
+        if key not in self._counts:
+            self._counts[key] = tokenizer.count(text)
+        return self._counts[key]
 
     def prompt_upper_tokens(self, documents: Sequence[Document], instruction: str) -> int:
-        """Tokens that this prompt hardly exceeds, by the plan's own count of the corpus."""
+        """Tokens that this prompt hardly exceeds, by the plan's own count of the corpus.
+
+        An average: for whole sources it is their own, but a part that is denser than the rest may exceed it. It is what
+        a reservation goes by where no budget limits, so that no tokenizer runs beside every call.
+        """
         texts = [instruction, *(document.text for document in documents)]
         characters = sum(map(len, texts))
         extra_bytes = sum(len(text.encode()) for text in texts) - characters
         if extra_bytes > characters * _FOREIGN_SHARE:  # other scripts vary too much for an average
-            local = sum(tokenizer.count(text) for text in texts)
+            local = sum(self._count(text) for text in texts)
             return to_claude(local, self.model.tokenizer, Format.CODE).upper + _PROMPT_TOKENS
         corpus = self.plan.corpus
         share = corpus.tokens.upper / max(corpus.characters, 1)
         of_documents = (characters - len(instruction)) * share * 1.1
         return round(of_documents) + upper_tokens(len(instruction)) + extra_bytes + _PROMPT_TOKENS
 
-    def worst_usd(self, ask: Ask, *, batch: bool) -> Decimal:
-        """The most that this request can cost: its whole prompt written to the cache, its cap used up."""
-        prompt = self.prompt_upper_tokens(ask.documents, ask.instruction)
+    def worst_usd(self, ask: Ask, *, batch: bool, prompt_tokens: int | None = None) -> Decimal:
+        """The most that this request can cost: its whole prompt written to the cache, its cap used up.
+
+        `prompt_tokens` is `counted_tokens` where a budget limits; without it the corpus's average is taken.
+        """
+        prompt = self.prompt_upper_tokens(ask.documents, ask.instruction) if prompt_tokens is None else prompt_tokens
         usage = Usage(output_tokens=ask.max_tokens)
         match ask.cache_documents, batch:
             case False, _:
@@ -71,12 +101,15 @@ class JobContext:
             day_start=runtime.day_start(),
         )
 
-    def within(self, ask: Ask, left: Left | None, *, batch: bool) -> Ask:
+    def within(self, ask: Ask, left: Left | None, *, batch: bool, prompt_tokens: int | None = None) -> Ask:
         """The request with its cap cut to what is left; `BudgetExceeded` when that buys no unit."""
-        if left is None or self.worst_usd(ask, batch=batch) <= left.usd:
+        if left is None:
             return ask
-        prompt_usd = self.worst_usd(replace(ask, max_tokens=0), batch=batch)
-        token_usd = (self.worst_usd(ask, batch=batch) - prompt_usd) / ask.max_tokens
+        worst_usd = self.worst_usd(ask, batch=batch, prompt_tokens=prompt_tokens)
+        if worst_usd <= left.usd:
+            return ask
+        prompt_usd = self.worst_usd(replace(ask, max_tokens=0), batch=batch, prompt_tokens=prompt_tokens)
+        token_usd = (worst_usd - prompt_usd) / ask.max_tokens
         affordable = int((left.usd - prompt_usd) / token_usd) if token_usd else 0
         spec = self.job.spec
         least_tokens = tokens_per_unit(spec.kind, spec.depth, self.model)

@@ -10,6 +10,7 @@ from storage import reviews
 from storage.engine import reading
 from tasks import runtime
 from tasks.deciding import decide
+from tests.faults.collecting import happened
 from tests.faults.rounds import collect, end_batches, finish, statuses, submit, sweep
 from tests.faults.support import BATCH_ITEM, CALL, Service, asked, attempt, book, summary
 from throughline.domain.job import AttemptStatus, JobId, JobStatus, PathChoice, Role
@@ -53,6 +54,20 @@ async def test_running_again_under_the_same_budget_stops_again_and_spends_nothin
         await service.run(wanted)
     assert service.billed() == paid
     assert (await service.job()).status is JobStatus.BUDGET
+
+
+async def test_a_budget_that_is_lowered_holds_for_the_next_link_of_a_chain_at_work(
+    service: Service, tmp_path: FilePath
+):
+    file, lowered = book(tmp_path, 32), Decimal("0.30")
+    job_id = await service.register(summary(PathChoice.CHUNKED, file, budget_usd=Decimal(5)))
+    service.simulator.faults("messages", "hang", seconds=1.0)
+    running = asyncio.create_task(service.carry_out(job_id, chain_concurrency=1))
+    await happened(lambda: len(service.calls()) == 1)
+    assert await service.register(summary(PathChoice.CHUNKED, file, budget_usd=lowered)) == job_id
+    with pytest.raises(BudgetExceeded, match="of the budget is left"):
+        await running
+    assert 0 < service.billed() <= lowered
 
 
 async def test_a_budget_below_the_plan_is_refused_before_a_job_exists(service: Service, tmp_path: FilePath):

@@ -104,14 +104,14 @@ def test_a_process_that_died_loses_its_sent_calls_but_not_those_of_a_batch(ledge
         sent, settled = intend(tx, attempt), intend(tx, attempt)
         record(tx, settled)
         batched, elsewhere = intend(tx, attempt, batch_id=intend_batch(tx)), intend(tx, other)
-        assert calls.lose(tx, attempt.id) == 1
+        assert calls.lose(tx, attempt.id) == [sent]
         assert of_attempt(tx, attempt.id) == {
             sent: CallState.LOST,
             settled: CallState.RECORDED,
             batched: CallState.SENT,
         }
         assert of_attempt(tx, other.id) == {elsewhere: CallState.SENT}
-        assert calls.lose(tx, attempt.id) == 0
+        assert calls.lose(tx, attempt.id) == []
 
 
 def test_what_the_results_of_a_batch_do_not_mention_is_lost(ledger: Engine):

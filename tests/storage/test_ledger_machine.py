@@ -126,7 +126,7 @@ class Ledger(JobRules, BatchRules):
             for call in self.calls.values()
             if call.attempt == attempt_id and call.batch is None and call.can(CallState.LOST)
         ]
-        assert self.do(process, lambda tx: calls.lose(tx, attempt_id)) == len(lost)
+        assert len(self.do(process, lambda tx: calls.lose(tx, attempt_id))) == len(lost)
         for call in lost:
             call.state, call.delivered = CallState.LOST, list(call.saved)
 
