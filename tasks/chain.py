@@ -17,12 +17,13 @@ from storage.calls import Call, Settled
 from storage.engine import Tx
 from tasks import context, leasing, links, runtime
 from tasks.context import JobContext
-from tasks.saving import saved, saved_beside, try_saved
+from tasks.saving import read, saved, saved_beside, try_saved
 from tasks.step import step
 from throughline.domain.ask import Ask, Reply, StopReason
 from throughline.domain.chain import ChainState, Finished, Link, PastLink, Stuck, next_links
-from throughline.domain.job import AttemptId, AttemptStatus, CallId, JobId, Path, Role
+from throughline.domain.job import AttemptId, AttemptStatus, CallId, JobId, JobStatus, Path, Role
 from throughline.domain.ledger import CallState
+from throughline.domain.losses import PaidLink, lost_too_often
 from throughline.domain.outline import Outline
 from throughline.domain.output import Closing, Unit
 from throughline.domain.settlement import TOO_LATE, Settlement, Wanted, settle, settle_late, settle_partial
@@ -82,14 +83,46 @@ async def run_chain(
 
 async def _open(job_id: JobId, role: Role, continues: AttemptId | None, rewrites: Rewrites | None) -> _Chain:
     job = await context.load(job_id)
-    chain = await saved(lambda tx: _as_written(tx, job, _begin(tx, job_id, role, continues, rewrites)))
+    too_often: list[str] = []  # kept over the tries: after a commit that was not confirmed, no loss is new
+
+    def write(tx: Tx) -> _Chain:
+        leasing.require(tx, job_id)
+        attempt = _begin(tx, job_id, role, continues, rewrites)
+        lost = calls.lose(tx, attempt.id)
+        sent = calls.of_attempt(tx, attempt.id)
+        reason = _lost_too_often([call for call in sent if call.id in lost], sent)
+        if reason is not None:  # together with the losses: whoever finds them old goes on, being a person
+            too_often.append(reason)
+            jobs.set_status(tx, job_id, JobStatus.FAILED, reason=reason, now=runtime.now())
+        return _as_written(tx, job, attempt, sent)
+
+    chain = await saved(write)
+    if too_often:
+        raise Ambiguous(too_often[0])
     reach(Failpoint.ATTEMPT_BEGUN)
     return chain
 
 
+def _lost_too_often(lost: Sequence[Call], sent: Sequence[Call]) -> str | None:
+    """Why one of these lost links is not sent again without a person. One that was refused cost nothing."""
+    if not lost:
+        return None
+    paid = [
+        PaidLink(
+            link=call.link,
+            lost=call.state is CallState.LOST,
+            delivered=call.delivered,
+            at_most_usd=call.reserved_usd,
+        )
+        for call in sent
+        if call.state is CallState.LOST or call.outcome == "answered"
+    ]
+    return next((reason for call in lost if (reason := lost_too_often(call.link, paid)) is not None), None)
+
+
 def _begin(tx: Tx, job_id: JobId, role: Role, continues: AttemptId | None, rewrites: Rewrites | None) -> Attempt:
     outline = jobs.outline(tx, job_id) if continues is None else attempts.get(tx, continues).outline
-    attempt = attempts.begin(
+    return attempts.begin(
         tx,
         job_id=job_id,
         path=Path.CHUNKED,
@@ -99,13 +132,20 @@ def _begin(tx: Tx, job_id: JobId, role: Role, continues: AttemptId | None, rewri
         rewrites=rewrites,
         now=runtime.now(),
     )
-    calls.lose(tx, attempt.id)
-    return attempt
 
 
-def _as_written(tx: Tx, job: JobContext, attempt: Attempt) -> _Chain:
-    """The chain as the ledger has it."""
-    sent = calls.of_attempt(tx, attempt.id)
+async def _read_again(chain: _Chain) -> _Chain:
+    """The chain as the ledger has it by now: units that it took over may have been taken back."""
+
+    def look(tx: Tx) -> _Chain:
+        attempt = attempts.get(tx, chain.attempt.id)
+        return _as_written(tx, chain.context, attempt, calls.of_attempt(tx, attempt.id))
+
+    return replace(await read(look), lost=chain.lost)
+
+
+def _as_written(tx: Tx, job: JobContext, attempt: Attempt, sent: Sequence[Call]) -> _Chain:
+    """The chain as the ledger has it; `sent` are its calls."""
     new = not sent and attempt.continues_attempt_id is None
     return _Chain(
         context=job,
@@ -267,9 +307,17 @@ class _Arriving:
 async def _lose(chain: _Chain, call_id: CallId, error: Ambiguous) -> None:
     """The answer broke off: paid perhaps, never knowable. Its reservation stays counted."""
     said = str(error)
-    await saved(lambda tx: calls.lose_one(tx, call_id, said))
+
+    def write(tx: Tx) -> str | None:
+        calls.lose_one(tx, call_id, said)
+        sent = calls.of_attempt(tx, chain.attempt.id)
+        return _lost_too_often([call for call in sent if call.id == call_id], sent)
+
+    reason = await saved(write)
     chain.lost += 1
     logger.warning("answer lost call_id=%s reason=%s", call_id, error)
+    if reason is not None:
+        raise Ambiguous(f"{said} {reason}") from error
     if chain.lost >= _LOST_LINKS:
         raise error
 

@@ -1,11 +1,21 @@
 """The chunked chain when its answers are cut, unusable, refused or lost."""
 
+import asyncio
+import contextlib
+from datetime import datetime
 from pathlib import Path as FilePath
 from typing import Any
 
 import pytest
 
+from storage import calls
+from storage.engine import reading
+from tasks import context
+from tasks.sending import sweep_queue
+from tests.faults.collecting import happened
+from tests.faults.rounds import statuses, submit, sweep
 from tests.faults.support import Service, asked, attempt, book, ids, request, summary
+from tests.faults.test_unconfirmed_commits import Unconfirmed
 from throughline.domain.job import AttemptStatus, JobStatus, Kind, PathChoice, Role
 from throughline.errors import Ambiguous, Retryable, SpendLimitReached
 
@@ -206,3 +216,64 @@ async def test_a_chain_stops_after_three_lost_answers(service: Service, tmp_path
     assert (await service.job()).status is JobStatus.FAILED
     report = await service.run(wanted)
     assert (report.status, report.attempts[0].lost_calls) == (JobStatus.DONE, 3)
+
+
+@pytest.mark.parametrize("confirmed", [True, False], ids=["confirmed", "not confirmed"])
+async def test_a_request_that_is_lost_in_each_run_waits_for_a_person_before_it_is_paid_a_sixth_time(
+    service: Service, tmp_path: FilePath, confirmed: bool
+):
+    """It may be what ends each worker: within one run that cannot be seen."""
+    service.losable_answers = 5
+    (job_id,) = await submit(service, summary(PathChoice.CHUNKED, book(tmp_path, 3)))
+    service.simulator.faults("messages", "hang", times=5, seconds=30.0)
+    for life in range(1, 6):
+        worker = asyncio.create_task(sweep(service))
+        await happened(lambda life=life: len(service.calls()) == life)
+        worker.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await worker
+        assert await statuses(service, [job_id]) == [JobStatus.QUEUED]
+    async with service.opened() as rt:
+        if not confirmed:
+            Unconfirmed("UPDATE calls").attach(rt.engine)
+        await sweep_queue(1)
+    stopped = await service.job()
+    assert (stopped.status, len(service.calls())) == (JobStatus.FAILED, 5)
+    assert stopped.reason is not None
+    assert "(for units u001 to u003) was lost 5 times in a row" in stopped.reason
+    assert f"can have cost ${stopped.attempts[0].lost_at_most_usd:.4f}" in stopped.reason
+    report = await service.carry_out(job_id)
+    assert (report.status, len(service.calls())) == (JobStatus.DONE, 6)
+
+
+async def test_losses_of_one_request_count_over_runs_that_a_busy_api_ended(service: Service, tmp_path: FilePath):
+    service.losable_answers = 5
+    wanted = summary(PathChoice.CHUNKED, book(tmp_path, 3))
+    for lost in (2, 2, 1):
+        service.simulator.faults("messages", "cut_stream", times=lost, after_chars=100)
+        service.simulator.faults("messages", "status", status=429, retry_after=3600)
+    for _ in range(2):
+        with pytest.raises(Retryable):
+            await service.run(wanted)
+    with pytest.raises(Ambiguous, match="lost 5 times in a row"):
+        await service.run(wanted)
+    service.heal()
+    assert (await service.run(wanted)).status is JobStatus.DONE
+
+
+async def test_an_answer_costs_what_the_prices_were_when_it_was_asked_for(
+    service: Service, tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+):
+    """As its reservation, and as the day that its budget knows: an answer may come after midnight."""
+    priced: list[datetime] = []
+    cost_of = context.cost_of
+
+    def spied(*args: Any, at: datetime, **named: Any) -> Any:  # Any: passed on as it comes
+        priced.append(at)
+        return cost_of(*args, at=at, **named)
+
+    monkeypatch.setattr(context, "cost_of", spied)
+    report = await service.run(summary(PathChoice.CHUNKED, book(tmp_path, 3)))
+    async with service.opened() as rt:
+        with reading(rt.engine) as tx:
+            assert [call.intended_at for call in calls.of_attempt(tx, report.attempts[0].id)] == priced
