@@ -166,6 +166,14 @@ def unit_ids(tx: Tx, attempt_id: AttemptId) -> frozenset[str]:
     return frozenset(rows.scalars())
 
 
+def is_whole(tx: Tx, attempt: Attempt) -> bool:
+    """Whether every unit of the outline is there, without reading any: one may have been taken back since it was."""
+    written: frozenset[str] = frozenset()
+    for each in _lineage(tx, attempt):
+        written = written.difference(each.rewrites) | unit_ids(tx, each.id)
+    return attempt.outline is not None and written.issuperset(attempt.outline.unit_ids)
+
+
 def written_units(tx: Tx, attempt: Attempt, kind: Kind) -> dict[str, Unit]:
     """The attempt's units by id, with those of the attempts that it continues and does not rewrite."""
     written: dict[str, Unit] = {}

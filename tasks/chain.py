@@ -73,7 +73,8 @@ async def run_chain(
     while not chain.attempt.ended:
         match next_links(chain.state, limits):
             case Finished():
-                await _finish(chain, AttemptStatus.COMPLETE)
+                if not await _finish(chain, AttemptStatus.COMPLETE):
+                    chain = await _read_again(chain)
             case Stuck(reason=reason):
                 await _finish(chain, AttemptStatus.SHORT, reason)
             case due:
@@ -163,17 +164,25 @@ def _past(call: Call) -> PastLink:
     return PastLink(link=call.link, delivered=call.delivered, truncated=truncated, errors=call.errors)
 
 
-async def _finish(chain: _Chain, status: AttemptStatus, reason: str | None = None) -> None:
+async def _finish(chain: _Chain, status: AttemptStatus, reason: str | None = None) -> bool:
+    """End the attempt; False where it is not complete after all, because a refusal came late: see `_take_back`."""
     now = runtime.now()
 
-    def write(tx: Tx) -> None:
+    def write(tx: Tx) -> bool:
         leasing.require(tx, chain.context.job.id)
+        if status is AttemptStatus.COMPLETE and not attempts.is_whole(
+            tx, replace(chain.attempt, outline=chain.outline)
+        ):
+            return False
         attempts.finish(tx, chain.attempt.id, status, reason=reason, now=now)
+        return True
 
     reach(Failpoint.CHAIN_BEFORE_FINISH)
-    await saved(write)
+    if not await saved(write):
+        return False
     chain.attempt = replace(chain.attempt, status=status, reason=reason, finished_at=now)
     reach(Failpoint.ATTEMPT_FINISHED)
+    return True
 
 
 async def _send_all(chain: _Chain, due: Sequence[Link]) -> None:
@@ -331,7 +340,11 @@ async def _record(chain: _Chain, call_id: CallId, link: Link, reply: Reply, inte
     def write(tx: Tx) -> None:
         late = _is_too_late(tx, chain)
         counts = settle_late(reply, settlement, attempts.saved_by(tx, call_id)) if late else settlement
-        if not calls.record(tx, call_id, reply=reply, cost=cost, settled=_settled(counts), now=runtime.now()) or late:
+        if not calls.record(tx, call_id, reply=reply, cost=cost, settled=_settled(counts), now=runtime.now()):
+            return
+        if refused and late:
+            _take_back(tx, chain, call_id)
+        if late:
             return
         if refused:
             attempts.drop_units(tx, call_id)
@@ -378,6 +391,23 @@ def _is_too_late(tx: Tx, chain: _Chain) -> bool:
         return held is leasing.Hold.ANOTHERS
     attempt = attempts.get(tx, chain.attempt.id)
     return attempt.ended or (chain.outline is None and attempt.outline is not None)
+
+
+def _take_back(tx: Tx, chain: _Chain, call_id: CallId) -> None:
+    """Partial text of a refusal is never used, though somebody went on from it before the refusal came.
+
+    A chain that is at work on it finds its units missing at its end, and has them written. Where the attempt has ended,
+    `conclude` finds them missing, and a person is asked. Only what was published before stays as people have read it.
+    """
+    brought = attempts.saved_by(tx, call_id)
+    job = jobs.get(tx, chain.context.job.id)
+    told = f"The model refused an answer in the end, after this was taken from it: {', '.join(sorted(brought))}."
+    if brought and job.status is JobStatus.DONE:
+        jobs.say(tx, job.id, f"{told} Read it before you rely on it.")
+        return
+    attempts.drop_units(tx, call_id)
+    if brought and job.status.asks:
+        jobs.say(tx, job.id, f"{told} It is taken back.")
 
 
 def _wanted(outline: Outline | None, link: Link) -> Wanted:

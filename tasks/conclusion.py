@@ -9,7 +9,7 @@ from tasks import leasing, runtime
 from tasks.saving import read, saved
 from tasks.step import step
 from throughline.domain.comparison import published_of
-from throughline.domain.job import AttemptStatus, JobId, JobStatus, ReviewMode, Role
+from throughline.domain.job import AttemptStatus, JobId, JobStatus, Path, ReviewMode, Role
 from throughline.domain.policy import Action
 from throughline.domain.remaining import remaining_usd
 from throughline.domain.report import AttemptReport, JobReport
@@ -27,16 +27,25 @@ async def conclude(job_id: JobId) -> JobReport:
 
     def write(tx: Tx) -> None:
         leasing.require(tx, job_id)
+        end, why = status, reason
+        if published is not None and _was_taken_back(tx, ended[published]):
+            end = JobStatus.ESCALATED
+            why = f"The model refused an answer in the end, and what was taken from it is missing. {_choices(report)}"
         for attempt in report.attempts:
             _remember_size(tx, report, attempt, ended[attempt.id])
         if published is not None:
             jobs.publish(tx, job_id, published)
-        jobs.set_status(tx, job_id, status, reason=reason, now=runtime.now())
-        if status is JobStatus.ESCALATED:
+        jobs.set_status(tx, job_id, end, reason=why, now=runtime.now())
+        if end is JobStatus.ESCALATED:
             reviews.request(tx, job_id, now=runtime.now(), expires_at=_expiry())
 
     await saved(write)
     return await report_of(job_id)
+
+
+def _was_taken_back(tx: Tx, complete: Attempt) -> bool:
+    """Whether units of a chain were taken back since it ended, perhaps since it was checked."""
+    return complete.path is Path.CHUNKED and not attempts.is_whole(tx, complete)
 
 
 def verdict(report: JobReport) -> tuple[JobStatus, str | None]:

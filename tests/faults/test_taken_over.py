@@ -1,7 +1,8 @@
 """A worker that was held up past its lease while an answer came: another goes on, and neither harms the other."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,17 @@ import pytest
 from storage import attempts, calls
 from storage.calls import Call
 from storage.engine import Tx
+from tasks import leasing
+from tasks.chain import run_chain
+from tasks.checking import check_attempt
+from tasks.conclusion import conclude, start
 from tasks.saving import read
 from tests.faults.collecting import let_leases_run_out
-from tests.faults.support import Service, attempt, book, request, summary
+from tests.faults.support import Service, attempt, book, ids, request, summary
 from tests.servers import Simulator, running_simulator
-from throughline.domain.job import JobId, JobStatus, Kind, PathChoice, Role
+from throughline.domain.job import JobId, JobStatus, Kind, PathChoice, ReviewMode, Role
 from throughline.domain.ledger import CallState
+from throughline.domain.policy import Action
 from throughline.domain.settlement import TOO_LATE
 from throughline.errors import JobBusy
 
@@ -101,3 +107,109 @@ async def test_a_late_answer_counts_as_waste_but_for_the_units_that_were_saved_o
     assert late.delivered | frozenset[str]().union(*(call.delivered for call in others)) == units
     told = attempt(await paced.job(), Role.PRIMARY)
     assert 0 < told.wasted_tokens < told.usage.output_tokens
+
+
+# A refusal that comes so late: what was saved of the answer on its way was partial text of a refusal all the time.
+
+
+@pytest.fixture(scope="module")
+def slow() -> Iterator[Simulator]:
+    """Speaks slowly: a unit takes a good third of a second."""
+    with running_simulator("--batch-seconds", "0", "--tokens-per-second", "5000") as simulator:
+        yield simulator
+
+
+@asynccontextmanager
+async def refused_late(
+    slow: Simulator, service: Service, job_id: JobId
+) -> AsyncGenerator[Callable[[], Awaitable[None]]]:
+    """One worker has saved units of an answer, and lost its lease. At the end, for which the function that this gives
+    waits, the answer is a refusal."""
+    slow.reset()
+    slow.faults("item", "refusal", after_units=7)
+    held_up = Service(simulator=slow, database_url=service.database_url)
+    worker = asyncio.create_task(held_up.carry_out(job_id, partial_save_s=0))
+
+    async def refused() -> None:
+        with pytest.raises(JobBusy):
+            await worker
+        (late, *_), _ = await ledger(service, job_id)
+        assert (late.state, late.stop_reason, late.delivered) == (CallState.RECORDED, "refusal", frozenset())
+
+    async with asyncio.timeout(20):
+        while len((await ledger(service, job_id))[1]) < 2:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+    await let_leases_run_out(service)
+    yield refused
+
+
+async def saved_of(service: Service, call: Call) -> frozenset[str]:
+    async with service.opened():
+        return await read(lambda tx: attempts.saved_by(tx, call.id))
+
+
+async def test_what_a_late_refusal_takes_back_is_written_by_the_chain_that_had_gone_on_from_it(
+    slow: Simulator, simulator: Simulator, database_url: str, tmp_path: Path
+):
+    service = Service(simulator=simulator, database_url=database_url)
+    job_id = await service.register(summary(CHUNKED, book(tmp_path, 8)))
+    async with refused_late(slow, service, job_id) as refused:
+        simulator.faults("messages", "hang", seconds=5.0)
+        second = asyncio.create_task(service.carry_out(job_id))
+        await refused()
+        assert not second.done()
+        assert (await second).status is JobStatus.DONE
+    (late, *others), units = await ledger(service, job_id)
+    assert await saved_of(service, late) == frozenset()
+    assert units == frozenset(ids(1, 8)) == frozenset[str]().union(*(call.delivered for call in others))
+
+
+async def test_an_output_that_a_late_refusal_took_units_from_after_its_check_goes_to_a_person(
+    slow: Simulator, simulator: Simulator, database_url: str, tmp_path: Path
+):
+    service = Service(simulator=simulator, database_url=database_url)
+    job_id = await service.register(summary(CHUNKED, book(tmp_path, 8)))
+    async with refused_late(slow, service, job_id) as refused, service.opened(), leasing.held(job_id):
+        await start(job_id)
+        ended = await run_chain(job_id, Role.PRIMARY)
+        assert (await check_attempt(ended.id)).action is Action.PUBLISH
+        await refused()
+        report = await conclude(job_id)
+    assert report.status is JobStatus.ESCALATED
+    assert report.reason is not None
+    assert "what was taken from it is missing. Approve" in report.reason
+    (late, *_), units = await ledger(service, job_id)
+    assert await saved_of(service, late) == frozenset()
+    assert 0 < len(units) < 8
+
+
+async def test_a_late_refusal_of_what_is_published_is_told_with_the_job(
+    slow: Simulator, simulator: Simulator, sqlite_url: str, tmp_path: Path
+):
+    """People have it already: it stays as they read it."""
+    service = Service(simulator=simulator, database_url=sqlite_url)
+    job_id = await service.register(summary(CHUNKED, book(tmp_path, 8)))
+    async with refused_late(slow, service, job_id) as refused:
+        assert (await service.carry_out(job_id)).status is JobStatus.DONE
+        await refused()
+    report = await service.job()
+    assert report.status is JobStatus.DONE
+    assert report.reason is not None
+    assert "refused an answer in the end, after this was taken from it: u001, u002" in report.reason
+    assert (await ledger(service, job_id))[1] == frozenset(ids(1, 8))
+
+
+async def test_a_late_refusal_of_what_waits_for_a_person_is_taken_back_and_told(
+    slow: Simulator, simulator: Simulator, sqlite_url: str, tmp_path: Path
+):
+    service = Service(simulator=simulator, database_url=sqlite_url)
+    job_id = await service.register(summary(CHUNKED, book(tmp_path, 8), review=ReviewMode.ALWAYS))
+    async with refused_late(slow, service, job_id) as refused:
+        assert (await service.carry_out(job_id)).status is JobStatus.ESCALATED
+        await refused()
+    report = await service.job()
+    assert report.status is JobStatus.ESCALATED
+    assert report.reason is not None
+    assert report.reason.endswith("It is taken back.")
+    (late, *_), _ = await ledger(service, job_id)
+    assert await saved_of(service, late) == frozenset()
