@@ -66,6 +66,29 @@ async def test_a_spend_limit_stops_the_sweep_and_leaves_the_job_queued(service: 
     assert await statuses(service, [job_id]) == [JobStatus.QUEUED]
 
 
+@pytest.mark.parametrize("path", EACH_PATH)
+@pytest.mark.parametrize(
+    "said",
+    [
+        "You have reached your specified workspace API usage limits.",
+        "Your credit balance is too low to access the API.",
+    ],
+)
+async def test_a_limit_of_the_account_that_comes_as_a_bad_request_fails_no_job(
+    service: Service, tmp_path: FilePath, path: PathChoice, said: str
+):
+    ids = await submit(service, *(summary(path, file) for file in books(tmp_path, 3)))
+    for place in ("batches.create", "messages"):
+        service.simulator.faults(place, "status", times=-1, status=400, message=said)
+    with pytest.raises(SpendLimitReached, match=said):
+        await sweep(service)
+    assert len(service.submissions()) <= 1
+    assert await statuses(service, ids) == [JobStatus.QUEUED] * 3
+    service.heal()
+    await finish(service)
+    assert await statuses(service, ids) == [JobStatus.DONE] * 3
+
+
 async def test_after_a_refused_key_the_next_sweep_takes_every_job_at_once(service: Service, tmp_path: FilePath):
     short, long, chain = book(tmp_path, 2, "a.md"), book(tmp_path, 10, "b.md"), book(tmp_path, 2, "c.md", sea="red")
     await submit(service, summary(SINGLE, short), summary(SINGLE, long), summary(CHUNKED, chain))

@@ -5,6 +5,7 @@ that was never made was not. A connection that broke afterwards, or a server err
 """
 
 import json
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from urllib.parse import urljoin, urlsplit
@@ -32,6 +33,9 @@ _MISSHAPEN = (
     RecursionError,  # JSON that is nested without an end
     anthropic.APIResponseValidationError,
 )
+# That a workspace's own limit is spent, or no credit is left, comes as a bad request without a code of its own.
+# What these words do not fit concerns the request.
+_ACCOUNT = re.compile(r"usage limits?|spend(ing)? limit|credit balance", re.IGNORECASE)
 
 
 @contextmanager
@@ -61,6 +65,8 @@ def of_status(error: anthropic.APIStatusError) -> ThroughlineError:
             return AccessRefused(f"The API refused the key: {said}. Check ANTHROPIC_API_KEY.")
         case 402:
             return SpendLimitReached(f"The account cannot pay: {said}.")
+        case 400 if _ACCOUNT.search(said):
+            return SpendLimitReached(f"The account or its workspace has reached a limit: {said}.")
         case 404:
             return NotFound(f"Not found: {said}")
         case 429 if error.error_code == "enforced_spend_limit_reached":
