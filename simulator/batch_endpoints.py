@@ -116,6 +116,8 @@ class ResultsFile:
             lines = [*kept, lines[0]]
         if self._call.is_struck_by("foreign_custom_id"):
             lines = [json.dumps({**json.loads(lines[0]), "custom_id": "of-another-batch"}), *kept]
+        if self._call.is_struck_by("odd_line"):
+            lines = ["{odd", *kept]
         body = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
         return body if self._cut is None else body[: int(self._cut.get("after_bytes", len(body) // 2))]
 

@@ -10,7 +10,7 @@ _EXTRA_FAULTS = {
     "messages": frozenset({"cut_stream"}),
     "batches.create": frozenset({"accept_late"}),
     "batches.retrieve": frozenset({"foreign_results_url", "no_results_url", "archived"}),
-    "batches.results": frozenset({"cut_stream", "duplicate_results", "foreign_custom_id"}),
+    "batches.results": frozenset({"cut_stream", "duplicate_results", "foreign_custom_id", "odd_line"}),
 }
 _PLACES = frozenset(
     {

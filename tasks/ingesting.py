@@ -48,6 +48,7 @@ async def ingest(batch_id: BatchId, save: Save) -> None:
         await _ingest_patiently(batch_id, save)
     except Incomplete as error:
         logger.warning("results read once more batch_id=%s reason=%s", batch_id, error)
+        await asyncio.sleep(runtime.current().settings.api_first_wait_s)
         try:
             await _ingest_patiently(batch_id, save)
         except Incomplete as again:
@@ -107,6 +108,8 @@ async def _save_results(batch: batches.Batch, kinds: Mapping[CallId, Kind], save
                     continue
                 seen.add(item.call_id)
                 await saver.add(_read(item, kinds[item.call_id]))
+    except Incomplete as error:  # a line that nobody can read is missed only if it was one of ours
+        logger.warning("results not all read batch_id=%s reason=%s", batch.id, error)
     finally:
         await saver.finish()
     return seen

@@ -243,8 +243,8 @@ async def test_what_a_cut_results_file_did_bring_is_kept_and_the_rest_is_never_t
     assert len(service.submissions()) == 1
 
 
-@pytest.mark.parametrize("what", ["duplicate_results", "foreign_custom_id"])
-async def test_lines_that_come_twice_or_belong_to_others_change_nothing(
+@pytest.mark.parametrize("what", ["duplicate_results", "foreign_custom_id", "odd_line"])
+async def test_lines_that_come_twice_or_belong_to_others_or_cannot_be_read_change_nothing(
     service_on_each: Service, tmp_path: FilePath, what: str
 ):
     service = service_on_each
@@ -258,7 +258,7 @@ async def test_lines_that_come_twice_or_belong_to_others_change_nothing(
     assert all(report.attempts[0].calls == 1 for report in await service.jobs())
 
 
-@pytest.mark.parametrize("what", ["duplicate_results", "foreign_custom_id"])
+@pytest.mark.parametrize("what", ["duplicate_results", "foreign_custom_id", "odd_line"])
 async def test_a_line_that_comes_twice_or_belongs_to_others_never_stands_for_one_that_is_missing(
     service: Service, tmp_path: FilePath, what: str
 ):

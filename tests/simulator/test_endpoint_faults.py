@@ -279,6 +279,15 @@ async def test_a_result_of_nobody_may_stand_in_the_place_of_the_last(client: Asy
     assert [line.custom_id for line in await results_of(client, batch.id)] == ["of-another-batch"]
 
 
+async def test_a_line_of_the_results_may_be_no_json(client: AsyncAnthropic, simulator: Simulator):
+    batch = await client.messages.batches.create(requests=[item("a")])
+    await client.messages.batches.retrieve(batch.id)
+    simulator.fault("batches.results", "odd_line")
+    odd, whole = _results_text(simulator, batch.id).splitlines()
+    assert odd == "{odd"
+    assert json.loads(whole)["custom_id"] == "a"
+
+
 async def test_an_ended_batch_may_not_name_its_results_yet(client: AsyncAnthropic, simulator: Simulator):
     batch = await client.messages.batches.create(requests=[item("a")])
     simulator.fault("batches.retrieve", "no_results_url")
