@@ -210,6 +210,7 @@ async def has_ended(batch_id: BatchId) -> bool:
     batch = await load(batch_id)
     if batch.state is not BatchState.SUBMITTED:
         return batch.state not in (BatchState.INTENDED, BatchState.UNKNOWN)
+    doubts.require_its_host(batch)
     reach(Failpoint.BATCH_POLLING)
     try:
         remote = await runtime.current().claude.batch(remote_id_of(batch))

@@ -20,7 +20,7 @@ from throughline.errors import Ambiguous, Incomplete, ResultsExpired, Retryable
 from throughline.failpoints import Failpoint, reach
 
 logger = logging.getLogger(__name__)
-_GROUP_ITEMS = 32
+GROUP_ITEMS = 32
 _GROUP_CHARACTERS = 4_000_000
 
 
@@ -128,7 +128,7 @@ def _read(item: ItemResult, kind: Kind) -> Arrived:
 
 def _is_full(group: Sequence[Arrived]) -> bool:
     characters = sum(len(each.item.result.text) for each in group if isinstance(each.item.result, Reply))
-    return len(group) >= _GROUP_ITEMS or characters >= _GROUP_CHARACTERS
+    return len(group) >= GROUP_ITEMS or characters >= _GROUP_CHARACTERS
 
 
 class _Saver:

@@ -23,7 +23,7 @@ from throughline.domain.ledger import OPEN_BATCH, OPEN_CALL, CallState
 from throughline.domain.outline import Outline
 from throughline.domain.salvage import Answer
 from throughline.domain.settlement import TOO_LATE, Settlement, Wanted, settle
-from throughline.errors import Rejected, UnderWay
+from throughline.errors import Rejected, Retryable, UnderWay
 
 logger = logging.getLogger(__name__)
 _IN_VAIN = 3  # posts that provably never arrived, before the chain takes over
@@ -118,9 +118,19 @@ async def wait_for_batch(batch_id: BatchId, *, hold: bool) -> bool:
 
 @step
 async def ingest_single_pass(attempt_id: AttemptId, batch_id: BatchId) -> Attempt:
-    """Save the batch's results. An attempt that they do not end may be submitted once more."""
-    await ingest(batch_id, save_result)
-    return await read(lambda tx: attempts.get(tx, attempt_id))
+    """Save the batch's results. An attempt that they do not end may be submitted once more.
+
+    That a neighbour's result is lacking, or cannot be saved, is nothing to a job whose own is there.
+    """
+    lacking: Retryable | None = None
+    try:
+        await ingest(batch_id, save_result)
+    except Retryable as error:
+        lacking = error
+    attempt = await read(lambda tx: attempts.get(tx, attempt_id))
+    if lacking is not None and not attempt.ended:
+        raise lacking
+    return attempt
 
 
 def compose(job: JobContext, outline: Outline | None) -> Ask:

@@ -2,16 +2,19 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, select
 
+from simulator.bill import fingerprint
 from storage import attempts, jobs, reports
 from storage.engine import connect, reading
+from storage.tables import attempts as attempt_table
 from storage.tables import calls
 from storage.tables import jobs as job_table
+from tests.faults.support import MESSAGES, Sent
 from tests.servers import Simulator
 from throughline.domain.ask import StopReason
 from throughline.domain.job import AttemptId, JobId, JobStatus
@@ -30,6 +33,50 @@ class Books:
 
     billed: tuple[Billed, ...]
     calls: tuple[CallRow, ...]
+    continued: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By attempt, the one whose output it completes."""
+
+    asked: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By the bill's fingerprint of a message, what it asked for, in the words of `_asked_by`."""
+
+    @property
+    def shown_by_none(self) -> list[str]:
+        """Billed answers that are not recorded, and that no lost call which asked for the same accounts for."""
+        lost = Counter(_asked_by(call.max_tokens, call.link["unit_ids"]) for call in self.lost)
+        messages = [row for row in self.unrecorded if row["kind"] == "message"]
+        return list((Counter(self.asked[row["fingerprint"]] for row in messages) - lost).elements())
+
+    @property
+    def dearer_than_reserved(self) -> list[str]:
+        """Billed answers that are not recorded and cost more than any lost call that may be theirs had reserved."""
+        most: dict[str, Decimal] = {}
+        for call in self.lost:
+            asked = _asked_by(call.max_tokens, call.link["unit_ids"])
+            most[asked] = max(call.reserved_usd, most.get(asked, Decimal(0)))
+        messages = [(self.asked[row["fingerprint"]], row) for row in self.unrecorded if row["kind"] == "message"]
+        return [asked for asked, row in messages if Decimal(row["cost_usd"]) > most.get(asked, Decimal(0))]
+
+    @property
+    def units_paid_twice(self) -> list[tuple[str, str]]:
+        """Units that two paid answers brought for one output, in whatever words they were asked for."""
+        times = Counter(
+            (self._output_of(call.attempt_id), unit_id)
+            for call in self.calls
+            if call.errors != [TOO_LATE]
+            for unit_id in call.delivered or ()
+        )
+        return [which for which, count in times.items() if count > 1]
+
+    @property
+    def answered_twice(self) -> list[str]:
+        """Single passes with two answers of use: each needs one, whatever the two requests said."""
+        times = Counter(call.attempt_id for call in self.calls if call.batch_id and call.outcome == "answered")
+        return [attempt_id for attempt_id, count in times.items() if count > 1]
+
+    def _output_of(self, attempt_id: str) -> str:
+        while (earlier := self.continued.get(attempt_id)) is not None:
+            attempt_id = earlier
+        return attempt_id
 
     @property
     def bill_usd(self) -> Decimal:
@@ -127,6 +174,14 @@ class Books:
             twice = [self._call_of(row) for rows in self._by_request() if self._needless(rows) for row in rows]
             said = [(call.id, call.attempt_id, call.intended_at, call.link, call.delivered) for call in twice if call]
             found.append(f"{self.paid_twice} requests paid twice: {said}")
+        if self.shown_by_none:
+            found.append(f"billed, not recorded, and shown as lost by no call: {self.shown_by_none}")
+        if self.dearer_than_reserved:
+            found.append(f"lost answers that cost more than was reserved: {self.dearer_than_reserved}")
+        if self.units_paid_twice:
+            found.append(f"units paid twice: {self.units_paid_twice}")
+        if self.answered_twice:
+            found.append(f"single passes answered twice: {self.answered_twice}")
         if self.paid_results_lost:
             found.append(f"{self.paid_results_lost} paid results lost: {self._told_of_the_unrecorded()}")
         unknown = self.bill_usd - self.ledger_usd
@@ -143,13 +198,28 @@ class Books:
         return found
 
 
+def _asked_by(max_tokens: int, unit_ids: Sequence[str]) -> str:
+    return f"{max_tokens} tokens for {' '.join(unit_ids)}"
+
+
 def read_books(simulator: Simulator, database_url: str) -> Books:
     """Both sides as they are now."""
     billed = [row for row in simulator.bill()["rows"] if not (row["custom_id"] or "").startswith(FOREIGN)]
+    bodies = [each["body"] for each in simulator.requests("POST", MESSAGES) if each["path"] == MESSAGES]
     engine = connect(database_url)
     try:
         with reading(engine) as tx:
-            return Books(billed=tuple(billed), calls=tuple(tx.execute(select(calls).order_by(calls.c.id)).all()))
+            rows = tx.execute(select(calls).order_by(calls.c.id)).all()
+            completing = attempt_table.c.continues_attempt_id.is_not(None) & attempt_table.c.rewrites.is_(None)
+            continued = tx.execute(
+                select(attempt_table.c.id, attempt_table.c.continues_attempt_id).where(completing)
+            ).all()
+            return Books(
+                billed=tuple(billed),
+                calls=tuple(rows),
+                asked={fingerprint(body): _asked_by(body["max_tokens"], Sent(body).units) for body in bodies},
+                continued={row.id: row.continues_attempt_id for row in continued},
+            )
     finally:
         engine.dispose()
 

@@ -9,7 +9,8 @@ from typing import Protocol
 from tests.chaos.books import lacking, read_books, read_jobs
 from tests.chaos.children import Child, Machine
 from tests.chaos.results import KILL_MATRIX, RESULTS
-from throughline.domain.job import JobStatus
+from throughline.domain.job import AttemptStatus, JobStatus, Path, PathChoice
+from throughline.domain.report import JobReport
 from throughline.failpoints import Failpoint
 
 RUN, SERVICE = "run", "service"
@@ -103,9 +104,18 @@ def verdict(machine: Machine, *, losable: bool) -> list[str]:
         wrong.append(f"{job.status}: {job.reason}")
     if missing := lacking(machine.database_url, job):
         wrong.append(f"the output lacks {', '.join(missing)}")
-    if books.lost and not losable:
+    wrong += _unfinished(job)
+    if len(books.lost) > int(losable):  # one call at a time is under way, and one process dies
         wrong.append(f"{len(books.lost)} calls shown as lost")
     return wrong
+
+
+def _unfinished(job: JobReport) -> list[str]:
+    """Of both paths each must have brought its output, not the published one alone."""
+    if job.spec.path is not PathChoice.BOTH:
+        return []
+    whole = {each.path for each in job.attempts if each.status is AttemptStatus.COMPLETE}
+    return [f"the {path} was not completed" for path in Path if path not in whole]
 
 
 def prove(

@@ -1,10 +1,15 @@
 """Collecting: a batch in doubt is looked for, adopted, or given up once nobody can send it any more."""
 
+from datetime import timedelta
 from pathlib import Path as FilePath
 
 import pytest
 from pydantic import SecretStr
 
+from storage import batches
+from storage.batches import Batch
+from storage.engine import transaction
+from tasks import doubts, runtime
 from tests.faults.collecting import LATER, hold, in_doubt, let_leases_run_out, states, swept_to_death
 from tests.faults.rounds import SINGLE, books, collect, end_batches, finish, statuses, submit, sweep
 from tests.faults.support import BATCHES, Service, book, summary
@@ -103,3 +108,58 @@ async def test_trouble_with_one_batch_does_not_keep_the_next_from_being_ingested
     await finish(service)
     assert await statuses(service, wanted) == [JobStatus.DONE] * 2
     assert len(service.submissions()) == 2
+
+
+async def test_a_look_that_began_too_early_proves_nothing_however_long_it_took(
+    service: Service, tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+):
+    """What was accepted while a long list was gone through need not be in it."""
+    await in_doubt(service, tmp_path)
+    look, now = doubts.look, runtime.now
+    later = timedelta(0)
+
+    async def slowly(batch: Batch) -> doubts.Look:
+        nonlocal later
+        seen = await look(batch)
+        later = timedelta(minutes=5)
+        return seen
+
+    monkeypatch.setattr(doubts, "look", slowly)
+    monkeypatch.setattr(runtime, "now", lambda: now() + later)
+    assert (await collect(service, lease_s=0.001, batch_settle_s=60)).in_doubt == 1
+    assert await states(service) == [BatchState.UNKNOWN]
+
+
+async def test_a_batch_of_ours_that_still_runs_keeps_no_other_in_doubt(service: Service, tmp_path: FilePath):
+    """Another row owns it, so it need not tell whose it is."""
+    one, other = books(tmp_path, 2)
+    service.simulator.faults("item", "slow", seconds=60, match="book-0")
+    ids = await submit(service, summary(SINGLE, one))
+    await sweep(service)
+    service.simulator.faults("batches.create", "drop_before_accept")
+    ids += await submit(service, summary(SINGLE, other))
+    await sweep(service)
+    assert await states(service) == [BatchState.SUBMITTED, BatchState.UNKNOWN]
+    assert (await collect(service, **LATER)).in_doubt == 0
+    assert await states(service) == [BatchState.SUBMITTED, BatchState.ABANDONED]
+    end_batches(service)
+    await finish(service)
+    assert await statuses(service, ids) == [JobStatus.DONE] * 2
+
+
+async def test_a_batch_whose_jobs_are_still_being_written_down_is_not_given_up(service: Service, tmp_path: FilePath):
+    """Its row comes before those of its requests, by which one sees who holds it."""
+    async with service.opened() as rt:
+        with transaction(rt.engine) as tx:
+            batches.intend(
+                tx,
+                host=rt.claude.host,
+                key_fingerprint=rt.claude.key_fingerprint,
+                request_count=1,
+                simulated=True,
+                now=runtime.now(),
+            )
+    assert (await collect(service)).in_doubt == 1
+    assert await states(service) == [BatchState.INTENDED]
+    assert (await collect(service, **LATER)).in_doubt == 0
+    assert await states(service) == [BatchState.ABANDONED]

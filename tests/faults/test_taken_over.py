@@ -18,7 +18,7 @@ from tasks.saving import read
 from tests.faults.collecting import let_leases_run_out
 from tests.faults.support import Service, attempt, book, ids, request, summary
 from tests.servers import Simulator, running_simulator
-from throughline.domain.job import JobId, JobStatus, Kind, PathChoice, ReviewMode, Role
+from throughline.domain.job import AttemptStatus, JobId, JobStatus, Kind, PathChoice, ReviewMode, Role
 from throughline.domain.ledger import CallState
 from throughline.domain.policy import Action
 from throughline.domain.settlement import TOO_LATE
@@ -105,8 +105,24 @@ async def test_a_late_answer_counts_as_waste_but_for_the_units_that_were_saved_o
     (late, *others), units = await ledger(paced, job_id)
     assert late.delivered
     assert late.delivered | frozenset[str]().union(*(call.delivered for call in others)) == units
+    assert not late.delivered & {unit_id for call in others for unit_id in call.link.unit_ids}  # saved in time or waste
     told = attempt(await paced.job(), Role.PRIMARY)
     assert 0 < told.wasted_tokens < told.usage.output_tokens
+
+
+async def test_a_worker_that_lost_the_job_does_not_end_its_attempt(paced: Service, tmp_path: Path):
+    """Its own answer was whole, and is not in the output: whoever goes on has still to write that."""
+    job_id = await paced.register(summary(CHUNKED, book(tmp_path, 8)))
+    paced.simulator.faults("messages", "hang", skip=1, seconds=1.5)
+    first = asyncio.create_task(paced.carry_out(job_id, chain_concurrency=1, partial_save_s=60))
+    await asked(paced, 1)
+    await let_leases_run_out(paced)
+    second = asyncio.create_task(paced.carry_out(job_id, chain_concurrency=1, partial_save_s=60))
+    await asked(paced, 2)
+    with pytest.raises(JobBusy):
+        await first
+    assert attempt(await paced.job(), Role.PRIMARY).status is AttemptStatus.RUNNING
+    assert (await second).status is JobStatus.DONE
 
 
 # A refusal that comes so late: what was saved of the answer on its way was partial text of a refusal all the time.
