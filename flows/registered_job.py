@@ -8,14 +8,12 @@ from prefect.flow_runs import asuspend_flow_run
 from flows import problems
 from flows.asking import decided
 from storage import jobs, queue
-from storage.engine import Tx
 from tasks import runtime
 from tasks.job_life import carry_out, finished
 from tasks.saving import read, saved
 from tasks.step import flow_run_id
 from throughline.domain.job import JobId
 from throughline.domain.report import JobReport, to_json
-from throughline.errors import JobBusy
 from throughline.failpoints import Failpoint, reach
 
 _LONGEST_SUSPENSION = timedelta(hours=30)  # a batch ends within 24 hours; the rest is margin
@@ -47,26 +45,23 @@ async def to_its_end(job_id: JobId) -> JobReport:
     run_id = flow_run_id()
     if run_id is None:
         return await finished(job_id)
-    await saved(lambda tx: _belongs_to(tx, job_id, run_id))
-    report = await finished(job_id) if runtime.current().polls else await _waiting_suspended(job_id)
+    asked = await job_of_this_run() is None  # a run that was woken goes on with its job, and asks for nothing
+    if runtime.current().polls:
+        report = await finished(job_id, asked=asked)
+    else:
+        report = await _waiting_suspended(job_id, asked=asked)
     report = await decided(report)
-    await saved(lambda tx: jobs.belongs_to(tx, job_id, None))
+    await saved(lambda tx: jobs.let_go(tx, job_id, run_id))
     return report
 
 
-async def _waiting_suspended(job_id: JobId) -> JobReport:
+async def _waiting_suspended(job_id: JobId, *, asked: bool) -> JobReport:
     suspensions = 0
-    while (report := await carry_out(job_id, hold=False)) is None:
+    while (report := await carry_out(job_id, hold=False, asked=asked)) is None:
+        asked = False
         # A resumed run begins anew: keys that have fired are passed over, and the ledger is asked each time.
         while await read(lambda tx: queue.has_open_batch(tx, job_id)):
             suspensions += 1
             reach(Failpoint.BEFORE_SUSPEND)
             await asuspend_flow_run(timeout=int(_LONGEST_SUSPENSION.total_seconds()), key=f"batch-{suspensions}")
     return report
-
-
-def _belongs_to(tx: Tx, job_id: JobId, run_id: str) -> None:
-    carrier = jobs.carrier(tx, job_id)
-    if carrier not in (None, run_id):
-        raise JobBusy(f"Job {job_id} is carried out by flow run {carrier}, which waits for it. Follow that one.")
-    jobs.belongs_to(tx, job_id, run_id)

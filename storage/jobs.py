@@ -249,6 +249,12 @@ def belongs_to(tx: Tx, job_id: JobId, flow_run_id: str | None) -> None:
     tx.execute(update(jobs).where(jobs.c.id == job_id).values(flow_run_id=flow_run_id))
 
 
+def let_go(tx: Tx, job_id: JobId, flow_run_id: str) -> None:
+    """That flow run carries the job no longer; another one that does keeps it."""
+    carried = (jobs.c.id == job_id) & (jobs.c.flow_run_id == flow_run_id)
+    tx.execute(update(jobs).where(carried).values(flow_run_id=None))
+
+
 def flow_run_of(tx: Tx, job_id: JobId) -> str | None:
     """The flow run that carries this job out, whatever the job's status; `LookupError` if there is no such job."""
     row = tx.execute(select(jobs.c.flow_run_id).where(jobs.c.id == job_id)).one_or_none()

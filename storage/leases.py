@@ -7,7 +7,7 @@ from sqlalchemy import or_, select, update
 
 from storage.engine import Tx
 from storage.tables import calls, jobs
-from throughline.domain.job import BatchId, JobId
+from throughline.domain.job import BatchId, JobId, JobStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +57,17 @@ def holds_batch(tx: Tx, batch_id: BatchId, *, owner: str) -> bool:
 
 
 def release_all(tx: Tx, *, owner: str) -> None:
-    """Give back everything that this owner still holds."""
-    tx.execute(update(jobs).where(jobs.c.lease_owner == owner).values(lease_owner=None, lease_until=None))
+    """Give back everything that this owner still holds, but for what is still running: see `release`."""
+    mine = (jobs.c.lease_owner == owner) & (jobs.c.status != JobStatus.RUNNING)
+    tx.execute(update(jobs).where(mine).values(lease_owner=None, lease_until=None))
 
 
-def release(tx: Tx, job_id: JobId, *, owner: str) -> None:
-    """Give the job back."""
+def release(tx: Tx, job_id: JobId, *, owner: str, unless: JobStatus | None = None) -> None:
+    """Give the job back, unless it stands there.
+
+    A running job whose lease runs out is found and queued; without any lease it would seem to be nobody's concern.
+    """
     mine = (jobs.c.id == job_id) & (jobs.c.lease_owner == owner)
+    if unless is not None:
+        mine &= jobs.c.status != unless
     tx.execute(update(jobs).where(mine).values(lease_owner=None, lease_until=None))

@@ -5,21 +5,23 @@ time, and needs no Prefect server but to resume the flow runs that wait there.
 """
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from storage import attempts, calls, jobs, leases, queue
 from storage.batches import Batch
-from storage.engine import Tx
+from storage.engine import UNUSABLE, Tx
 from tasks import batches, doubts, runtime
 from tasks.deciding import expire_reviews
-from tasks.flow_runs import FlowRuns, Standing
+from tasks.flow_runs import FlowRuns, Standing, WhileItAnswers
 from tasks.ingesting import ingest
 from tasks.saving import read, saved
 from tasks.single_pass import save_result
 from throughline.domain.job import BatchId, JobId, JobStatus
 from throughline.domain.ledger import BatchState
-from throughline.errors import AccessRefused, ThroughlineError
+from throughline.errors import AccessRefused
 from throughline.failpoints import Failpoint, reach
 
 logger = logging.getLogger(__name__)
@@ -40,41 +42,71 @@ class Collected:
     troubled: int = 0
 
 
-async def collect_once(flow_runs: FlowRuns) -> Collected:
-    """One pass. Trouble with one batch or job is put into the log and stops no other."""
-    rt = runtime.current()
-    rt.require_key()
-    collected = Collected()
-    await _follow_cancelled_runs(flow_runs, collected)
-    for remote_id in await read(lambda tx: queue.unwanted(tx, simulated=rt.simulated)):
-        await batches.cancel(remote_id)
-        collected.cancelled += 1
-    await _find_late(collected)
-    for batch_id in await read(lambda tx: queue.open_batches(tx, simulated=rt.simulated)):
-        collected.open += 1
+@dataclass(slots=True, kw_only=True)
+class _Pass:
+    """One pass under way."""
+
+    flow_runs: FlowRuns
+    collected: Collected = field(default_factory=Collected)
+    refused: AccessRefused | None = None
+
+    @contextmanager
+    def apart(self, what: str, **which: str) -> Generator[None]:
+        """Trouble with this batch or job is counted and told in the log, and stops no other.
+
+        Only a database that is away ends the pass at once. A refused key ends it, too, but only when everything has had
+        its turn: it may be the access to one batch that is refused.
+        """
         try:
-            await _advance(batch_id, collected)
-        except AccessRefused:
+            yield
+        except UNUSABLE:
             raise
-        except ThroughlineError as error:
-            collected.troubled += 1
-            logger.warning("batch not settled batch_id=%s reason=%s", batch_id, error)
-    await _requeue_orphans(flow_runs, collected)
-    await _go_on(flow_runs, collected)
-    collected.expired += await expire_reviews()
-    await _close_flow_runs(flow_runs, collected)
-    await _let_go(flow_runs)
-    return collected
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one batch or job is not wrong with the next
+            if isinstance(error, AccessRefused):
+                self.refused = self.refused or error
+            self.collected.troubled += 1
+            told = " ".join(f"{name}={value}" for name, value in which.items())
+            logger.warning("%s %s reason=%s: %s", what, told, type(error).__name__, error)
 
 
-async def _find_late(collected: Collected) -> None:
-    try:
-        collected.found_late += await doubts.find_late()
-    except AccessRefused:
-        raise
-    except ThroughlineError as error:
-        collected.troubled += 1
-        logger.warning("batches that were given up not looked for reason=%s", error)
+async def collect_once(flow_runs: FlowRuns) -> Collected:
+    """One pass. Trouble with one batch or job is put into the log and stops no other.
+
+    What needs no Prefect server comes first: answers are not kept waiting while one is away.
+    """
+    runtime.current().require_key()
+    under_way = _Pass(flow_runs=WhileItAnswers(flow_runs))
+    await _stop_unwanted(under_way)
+    with under_way.apart("batches that were given up not looked for"):
+        under_way.collected.found_late += await doubts.find_late()
+    await _advance_all(under_way)
+    await _follow_cancelled_runs(under_way)
+    await _requeue_orphans(under_way)
+    await _go_on(under_way)
+    with under_way.apart("reviews not expired"):
+        under_way.collected.expired += await expire_reviews()
+    await _close_flow_runs(under_way)
+    await _let_go(under_way)
+    if under_way.refused is not None:
+        raise under_way.refused
+    return under_way.collected
+
+
+async def _stop_unwanted(under_way: _Pass) -> None:
+    """Ask the API to stop the batches that nobody wants any more."""
+    simulated = runtime.current().simulated
+    for remote_id in await read(lambda tx: queue.unwanted(tx, simulated=simulated)):
+        with under_way.apart("batch not cancelled", remote_id=remote_id):
+            await batches.cancel(remote_id)
+            under_way.collected.cancelled += 1
+
+
+async def _advance_all(under_way: _Pass) -> None:
+    simulated = runtime.current().simulated
+    for batch_id in await read(lambda tx: queue.open_batches(tx, simulated=simulated)):
+        under_way.collected.open += 1
+        with under_way.apart("batch not settled", batch_id=batch_id):
+            await _advance(batch_id, under_way.collected)
 
 
 async def _advance(batch_id: BatchId, collected: Collected) -> None:
@@ -105,72 +137,85 @@ async def _settle(batch: Batch, collected: Collected) -> None:
         collected.in_doubt += 1
 
 
-async def _requeue_orphans(flow_runs: FlowRuns, collected: Collected) -> None:
+async def _requeue_orphans(under_way: _Pass) -> None:
     """Jobs whose worker died go back into the queue: the next worker goes on from the last link.
 
     A flow run that a person cancelled has its job cancelled; one that is alive keeps a job that it gave back.
     """
-    rt = runtime.current()
-    now = runtime.now()
-    for job_id, flow_run_id in await read(lambda tx: queue.orphans(tx, now, simulated=rt.simulated)):
-        match await _standing(flow_runs, flow_run_id):
-            case Standing.CANCELLED:
-                await cancel_job(job_id)
-                collected.cancelled += 1
-            case standing:
-                gone = standing in (Standing.GONE, Standing.ENDED)
-                collected.requeued += await saved(lambda tx, job_id=job_id, gone=gone: _requeue(tx, job_id, gone=gone))
+    simulated = runtime.current().simulated
+    for job_id, flow_run_id in await read(lambda tx: queue.orphans(tx, runtime.now(), simulated=simulated)):
+        with under_way.apart("job not queued again", job_id=job_id):
+            standing = await _standing(under_way.flow_runs, flow_run_id)
+            if standing is Standing.CANCELLED and flow_run_id is not None:
+                await _cancel_with_run(job_id, flow_run_id, under_way.collected)
+                continue
+            gone = standing in (Standing.GONE, Standing.ENDED)
+            gone |= standing is Standing.UNDER_WAY and await _left_behind(job_id)
+            again = await saved(lambda tx, job_id=job_id, gone=gone: _requeue(tx, job_id, gone=gone))
+            under_way.collected.requeued += again
 
 
 def _requeue(tx: Tx, job_id: JobId, *, gone: bool) -> bool:
     """Queue the job unless, now that it is locked, somebody holds it or its flow run may still go on with it."""
     found = leases.holder(tx, job_id, locked=True)
     is_dead = found is not None and found.until < runtime.now()
-    if jobs.get(tx, job_id).status is not JobStatus.RUNNING or not (is_dead or (found is None and gone)):
+    if jobs.get(tx, job_id).status not in queue.IN_WORK or not (is_dead or (found is None and gone)):
         return False
     leases.take_away(tx, job_id)
     jobs.set_status(tx, job_id, JobStatus.QUEUED, reason="its worker stopped", now=runtime.now())
     return True
 
 
-async def _go_on(flow_runs: FlowRuns, collected: Collected) -> None:
+async def _go_on(under_way: _Pass) -> None:
     """Wake what waited for a batch that is settled now: the suspended flow run, or the next sweep."""
-    rt = runtime.current()
-    for job_id, flow_run_id in await read(lambda tx: queue.ready(tx, simulated=rt.simulated)):
-        match await _standing(flow_runs, flow_run_id):
-            case Standing.SUSPENDED if flow_run_id is not None:
-                reach(Failpoint.COLLECT_BEFORE_RESUME)
-                collected.resumed += await flow_runs.resume(flow_run_id)
-            case Standing.GONE | Standing.ENDED:
-                collected.requeued += await saved(lambda tx, job_id=job_id: _queue_if_waiting(tx, job_id))
-            case Standing.UNDER_WAY if await _left_behind(job_id):
-                # Its worker died with nobody to tell Prefect. The run keeps the job, so that one which is late after
-                # all finds it done.
-                late = await saved(lambda tx, job_id=job_id: _queue_if_waiting(tx, job_id, keeps_run=True))
-                collected.requeued += late
-            case _:
-                pass  # it is on its way, or the server is away: the next pass looks again
+    simulated = runtime.current().simulated
+    for job_id, flow_run_id in await read(lambda tx: queue.ready(tx, simulated=simulated)):
+        with under_way.apart("job not gone on with", job_id=job_id):
+            await _go_on_with(job_id, flow_run_id, under_way)
 
 
-async def _close_flow_runs(flow_runs: FlowRuns, collected: Collected) -> None:
+async def _go_on_with(job_id: JobId, flow_run_id: str | None, under_way: _Pass) -> None:
+    match await _standing(under_way.flow_runs, flow_run_id):
+        case Standing.SUSPENDED if flow_run_id is not None:
+            reach(Failpoint.COLLECT_BEFORE_RESUME)
+            under_way.collected.resumed += await under_way.flow_runs.resume(flow_run_id)
+        case Standing.GONE | Standing.ENDED:
+            under_way.collected.requeued += await saved(lambda tx: _queue_if_waiting(tx, job_id))
+        case Standing.UNDER_WAY if await _left_behind(job_id):
+            # Its worker died with nobody to tell Prefect. The run keeps the job, so that one which is late after
+            # all finds it done.
+            under_way.collected.requeued += await saved(lambda tx: _queue_if_waiting(tx, job_id, keeps_run=True))
+        case _:
+            pass  # it is on its way, or the server is away: the next pass looks again
+
+
+async def _close_flow_runs(under_way: _Pass) -> None:
     """A flow run that waits for a job which ended elsewhere is woken once more, to end as well."""
-    rt = runtime.current()
-    for job_id, flow_run_id in await read(lambda tx: queue.ended_in_flow_runs(tx, simulated=rt.simulated)):
-        match await _standing(flow_runs, flow_run_id):
-            case Standing.SUSPENDED if flow_run_id is not None:
-                collected.resumed += await flow_runs.resume(flow_run_id)
-            case Standing.GONE | Standing.ENDED | Standing.CANCELLED:
-                await saved(lambda tx, job_id=job_id: jobs.belongs_to(tx, job_id, None))
-            case _:
-                pass
+    simulated = runtime.current().simulated
+    for job_id, flow_run_id in await read(lambda tx: queue.ended_in_flow_runs(tx, simulated=simulated)):
+        with under_way.apart("flow run not closed", job_id=job_id):
+            match await _standing(under_way.flow_runs, flow_run_id):
+                case Standing.SUSPENDED if flow_run_id is not None:
+                    under_way.collected.resumed += await under_way.flow_runs.resume(flow_run_id)
+                case Standing.GONE | Standing.ENDED | Standing.CANCELLED if flow_run_id is not None:
+                    await _release_run(job_id, flow_run_id)
+                case _:
+                    pass
 
 
-async def _let_go(flow_runs: FlowRuns) -> None:
+async def _let_go(under_way: _Pass) -> None:
     """A flow run that ended while its job waits for a person leaves the job in the inbox, for any other to take up."""
-    rt = runtime.current()
-    for job_id, flow_run_id in await read(lambda tx: queue.asked_in_flow_runs(tx, simulated=rt.simulated)):
-        if await _standing(flow_runs, flow_run_id) in (Standing.GONE, Standing.ENDED, Standing.CANCELLED):
-            await saved(lambda tx, job_id=job_id: jobs.belongs_to(tx, job_id, None))
+    simulated = runtime.current().simulated
+    for job_id, flow_run_id in await read(lambda tx: queue.asked_in_flow_runs(tx, simulated=simulated)):
+        with under_way.apart("flow run not let go", job_id=job_id):
+            standing = await _standing(under_way.flow_runs, flow_run_id)
+            over = standing in (Standing.GONE, Standing.ENDED, Standing.CANCELLED)
+            if over and flow_run_id is not None:
+                await _release_run(job_id, flow_run_id)
+
+
+async def _release_run(job_id: JobId, flow_run_id: str) -> None:
+    await saved(lambda tx: jobs.let_go(tx, job_id, flow_run_id))
 
 
 async def _standing(flow_runs: FlowRuns, flow_run_id: str | None) -> Standing:
@@ -193,22 +238,45 @@ async def _left_behind(job_id: JobId) -> bool:
     return await read(lambda tx: queue.left_behind(tx, job_id, since))
 
 
-async def _follow_cancelled_runs(flow_runs: FlowRuns, collected: Collected) -> None:
-    """A person cancelled the flow run of a waiting job: then the job is cancelled, too."""
-    rt = runtime.current()
-    for job_id, flow_run_id in await read(lambda tx: queue.suspended(tx, simulated=rt.simulated)):
-        if await _standing(flow_runs, flow_run_id) is Standing.CANCELLED:
-            await cancel_job(job_id)
-            collected.cancelled += 1
+async def _follow_cancelled_runs(under_way: _Pass) -> None:
+    """A person cancelled the flow run of a job that waits for its batch or its turn: the job is cancelled, too."""
+    simulated = runtime.current().simulated
+    before = under_way.collected.cancelled
+    for job_id, flow_run_id in await read(lambda tx: queue.unheld_in_flow_runs(tx, runtime.now(), simulated=simulated)):
+        with under_way.apart("job not cancelled", job_id=job_id):
+            standing = await _standing(under_way.flow_runs, flow_run_id)
+            if standing is Standing.CANCELLED and flow_run_id is not None:
+                await _cancel_with_run(job_id, flow_run_id, under_way.collected)
+    if under_way.collected.cancelled > before:
+        await _stop_unwanted(under_way)
+
+
+async def _cancel_with_run(job_id: JobId, flow_run_id: str, collected: Collected) -> None:
+    """Cancel the job unless it came to its end, or into other hands, while Prefect was asked.
+
+    It is that run's no longer: whoever takes the job up again is not cancelled with the run once more.
+    """
+
+    def write(tx: Tx) -> bool:
+        held = leases.holder(tx, job_id, locked=True)
+        if held is not None and held.until >= runtime.now():
+            return False
+        if jobs.get(tx, job_id).ended or jobs.flow_run_of(tx, job_id) != flow_run_id:
+            return False
+        _cancel(tx, job_id)
+        jobs.let_go(tx, job_id, flow_run_id)
+        return True
+
+    collected.cancelled += await saved(write)
 
 
 async def cancel_job(job_id: JobId) -> None:
     """Nothing more is sent for this job. What is under way is stopped where it can be; what is paid is kept."""
+    await saved(lambda tx: _cancel(tx, job_id))
 
-    def write(tx: Tx) -> None:
-        jobs.set_status(tx, job_id, JobStatus.CANCELLED, reason="cancelled by a person", now=runtime.now())
-        leases.take_away(tx, job_id)
-        for attempt in attempts.of_job(tx, job_id):
-            calls.lose(tx, attempt.id)  # what is still streamed to a live worker is recorded when it arrives
 
-    await saved(write)
+def _cancel(tx: Tx, job_id: JobId) -> None:
+    jobs.set_status(tx, job_id, JobStatus.CANCELLED, reason="cancelled by a person", now=runtime.now())
+    leases.take_away(tx, job_id)
+    for attempt in attempts.of_job(tx, job_id):
+        calls.lose(tx, attempt.id)  # what is still streamed to a live worker is recorded when it arrives

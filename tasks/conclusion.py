@@ -16,6 +16,9 @@ from throughline.domain.report import AttemptReport, JobReport
 from throughline.domain.review import choices
 from throughline.errors import BadInput, BudgetExceeded, ThroughlineError
 
+ANSWERED = (JobStatus.DONE, JobStatus.ESCALATED, JobStatus.REJECTED)
+"""Where a job has come as far as it comes without a person."""
+
 
 @step
 async def conclude(job_id: JobId) -> JobReport:
@@ -73,23 +76,37 @@ def _choices(report: JobReport) -> str:
 
 
 async def require_same_world(job_id: JobId) -> None:
-    """Raise `BadInput` when a simulated job meets a real key, or the other way round."""
+    """Raise `BadInput` without a key, or when a simulated job meets a real one, or the other way round.
+
+    Asked before anything is changed: a slip of the person's ends no job that waits or is queued. One that has its
+    output is shown to anybody.
+    """
     rt = runtime.current()
-    simulated = (await read(lambda tx: jobs.get(tx, job_id))).simulated
-    if simulated != rt.simulated:
-        was, now, way = ("simulated", "real", "Give") if simulated else ("real", "simulated", "Leave out")
+    job = await read(lambda tx: jobs.get(tx, job_id))
+    if job.status in ANSWERED:
+        return
+    rt.require_key()
+    if job.simulated != rt.simulated:
+        was, now, way = ("simulated", "real", "Give") if job.simulated else ("real", "simulated", "Leave out")
         raise BadInput(
             f"Job {job_id} is {was} and the key is {now}. {way} --simulate, or start it anew with the key you want."
         )
 
 
 @step
-async def start(job_id: JobId) -> bool:
-    """The job is being worked on. False when a person decided on it since it was looked at: then nothing is sent."""
+async def start(job_id: JobId, *, asked: bool) -> bool:
+    """The job is being worked on. False when a person decided on it since it was looked at: then nothing is sent.
+
+    A cancelled job is taken up again only where a person has `asked` for it since: not because a sweep had claimed it
+    before, or because the flow run that carried it was woken.
+    """
+    closed = (
+        (JobStatus.DONE, JobStatus.REJECTED) if asked else (JobStatus.DONE, JobStatus.REJECTED, JobStatus.CANCELLED)
+    )
 
     def write(tx: Tx) -> bool:
         leasing.require(tx, job_id)
-        if jobs.get(tx, job_id, locked=True).status in (JobStatus.DONE, JobStatus.REJECTED):
+        if jobs.get(tx, job_id, locked=True).status in closed:
             return False
         jobs.set_status(tx, job_id, JobStatus.RUNNING, now=runtime.now())
         return True
@@ -126,7 +143,8 @@ async def _stop_at_budget(job_id: JobId, error: BudgetExceeded) -> None:
     reason = " ".join(part for part in (str(error), going_on, _choices(report)) if part)
 
     def write(tx: Tx) -> None:
-        leasing.require(tx, job_id)
+        if not _may_be_stopped(tx, job_id):
+            return
         jobs.set_status(tx, job_id, JobStatus.BUDGET, reason=reason, now=runtime.now())
         reviews.request(tx, job_id, now=runtime.now(), expires_at=None)
 
@@ -135,10 +153,16 @@ async def _stop_at_budget(job_id: JobId, error: BudgetExceeded) -> None:
 
 async def _set_status(job_id: JobId, status: JobStatus, *, reason: str | None = None) -> None:
     def write(tx: Tx) -> None:
-        leasing.require(tx, job_id)
-        jobs.set_status(tx, job_id, status, reason=reason, now=runtime.now())
+        if _may_be_stopped(tx, job_id):
+            jobs.set_status(tx, job_id, status, reason=reason, now=runtime.now())
 
     await saved(write)
+
+
+def _may_be_stopped(tx: Tx, job_id: JobId) -> bool:
+    """Whether this process holds the job, and the job has not come to its end: trouble after that changes nothing."""
+    leasing.require(tx, job_id)
+    return jobs.get(tx, job_id, locked=True).status not in ANSWERED
 
 
 async def report_of(job_id: JobId) -> JobReport:

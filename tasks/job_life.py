@@ -10,44 +10,57 @@ from tasks import leasing
 from tasks.artifacts import progress_shown, publish_plan, publish_result
 from tasks.chain import run_chain
 from tasks.checking import check_attempt
-from tasks.conclusion import conclude, fail, put_aside, put_back, report_of, require_same_world, start
+from tasks.conclusion import ANSWERED, conclude, fail, put_aside, put_back, report_of, require_same_world, start
 from tasks.planning import load_plan
 from tasks.saving import read
 from tasks.single_pass import begin_single_pass, ingest_single_pass, submit_single_pass, wait_for_batch
 from tasks.step import flow_run_id
-from throughline.domain.job import AttemptStatus, JobId, JobStatus, Path, Role
+from throughline.domain.job import AttemptStatus, BatchId, JobId, Path, Role
 from throughline.domain.plan import Plan
 from throughline.domain.policy import Action, Means
 from throughline.domain.report import JobReport
-from throughline.errors import AccessRefused, BudgetExceeded, JobBusy, Retryable, SpendLimitReached, ThroughlineError
+from throughline.errors import (
+    AccessRefused,
+    BatchUnknown,
+    BudgetExceeded,
+    JobBusy,
+    Retryable,
+    SpendLimitReached,
+    ThroughlineError,
+)
 from throughline.failpoints import Failpoint, reach
 
 logger = logging.getLogger(__name__)
-_ANSWERED = (JobStatus.DONE, JobStatus.ESCALATED, JobStatus.REJECTED)
 
 
-async def finished(job_id: JobId) -> JobReport:
+async def finished(job_id: JobId, *, asked: bool = True) -> JobReport:
     """Carry the job out in this process, waiting for its batch here."""
-    report = await carry_out(job_id, hold=True)
+    report = await carry_out(job_id, hold=True, asked=asked)
     assert report is not None, "a job that is held to its end has a report"
     return report
 
 
-async def carry_out(job_id: JobId, *, hold: bool) -> JobReport | None:
+async def carry_out(job_id: JobId, *, hold: bool, asked: bool = False) -> JobReport | None:
     """Everything that happens to a registered job. Safe to call again: what is done stays done.
 
-    None when the job waits for its batch, which it only does without `hold`.
+    None when the job waits for its batch, which it only does without `hold`. A cancelled job is only taken up where a
+    person has `asked` for it; else its report is all that there is.
     """
-    async with leasing.held(job_id):
-        if (report := await report_of(job_id)).status in _ANSWERED:
+    run_id = flow_run_id()
+    attended = hold and run_id is None  # a deployed run has nobody beside it, whatever way it waits
+    await require_same_world(job_id)
+    async with leasing.held(job_id, carrier=run_id, attended=attended):
+        if (report := await report_of(job_id)).status in ANSWERED:
             await publish_result(report)  # finished, or a person's to decide: this run shows it, too
             return report
-        return await _carry_out(job_id, hold=hold)
+        return await _carry_out(job_id, hold=hold, asked=asked, attended=attended)
 
 
-async def _carry_out(job_id: JobId, *, hold: bool) -> JobReport | None:
+async def _carry_out(job_id: JobId, *, hold: bool, asked: bool, attended: bool) -> JobReport | None:
     try:
-        await require_same_world(job_id)
+        if not await start(job_id, asked=asked):
+            return await report_of(job_id)
+        reach(Failpoint.JOB_STARTED)
         plan = await load_plan(job_id)
         logger.info(
             "job taken up job_id=%s path=%s units=%d expected_output_tokens=%d expected_usd=%.4f",
@@ -58,9 +71,6 @@ async def _carry_out(job_id: JobId, *, hold: bool) -> JobReport | None:
             plan.expected_usd,
         )
         await publish_plan(job_id, plan)
-        if not await start(job_id):
-            return await report_of(job_id)
-        reach(Failpoint.JOB_STARTED)
         async with progress_shown(job_id, plan):
             ended = await run_paths(job_id, plan, hold=hold)
         if not ended:
@@ -68,16 +78,23 @@ async def _carry_out(job_id: JobId, *, hold: bool) -> JobReport | None:
             reach(Failpoint.PUT_ASIDE)
             logger.info("job waits for its batch job_id=%s", job_id)
             return None
+        report = await _concluded(job_id)
     except JobBusy:
         raise  # whoever took it over says how it ends
     except (Retryable, AccessRefused, SpendLimitReached) as error:
-        if hold:
+        if attended:
             await fail(job_id, error)
         else:  # nobody stands beside a worker to start the job again
             await put_back(job_id, error)
         raise
+    except BatchUnknown as error:
+        if attended:
+            await fail(job_id, error)
+        else:  # it is paid perhaps: `collect` goes on looking, and says so
+            await put_aside(job_id)
+        raise
     except UNUSABLE as error:
-        if not hold:  # a database that comes back later finds the job in the queue
+        if not attended:  # a database that comes back later finds the job in the queue
             await put_back(job_id, ThroughlineError(f"the database could not be used: {error.orig}"))
         raise
     except asyncio.CancelledError:
@@ -87,6 +104,14 @@ async def _carry_out(job_id: JobId, *, hold: bool) -> JobReport | None:
     except ThroughlineError as error:
         await fail(job_id, error)
         raise
+    except Exception as error:  # whatever it is, the job of a worker says that it stopped, and why
+        if not attended:
+            await fail(job_id, ThroughlineError(f"{type(error).__name__}: {error}"))
+        raise
+    return report
+
+
+async def _concluded(job_id: JobId) -> JobReport:
     reach(Failpoint.BEFORE_CONCLUDE)
     report = await conclude(job_id)
     reach(Failpoint.AFTER_CONCLUDE)
@@ -163,7 +188,18 @@ async def single_pass(job_id: JobId, role: Role, *, hold: bool) -> Attempt | Non
     """Submit, wait, ingest; an item that brought nothing is submitted once more. None while the batch runs."""
     attempt = await begin_single_pass(job_id, role)
     while (batch_id := await submit_single_pass(attempt.id, hold=hold)) is not None:
-        if not await wait_for_batch(batch_id, hold=hold):
+        if not await has_ended(batch_id, hold=hold):
             return None
         await ingest_single_pass(attempt.id, batch_id)
     return await begin_single_pass(job_id, role)
+
+
+async def has_ended(batch_id: BatchId, *, hold: bool) -> bool:
+    """Whether the batch has ended. One that the API denies to know has not: who does not wait here leaves it, too."""
+    try:
+        return await wait_for_batch(batch_id, hold=hold)
+    except BatchUnknown as error:
+        if hold:
+            raise
+        logger.warning("batch left to the collector batch_id=%s reason=%s", batch_id, error)
+        return False

@@ -18,12 +18,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from storage import leases, queue
+from storage import jobs, leases, queue
 from storage.engine import UNUSABLE, Tx, transaction
 from storage.leases import Lease
 from tasks import runtime
 from tasks.saving import read, saved
-from throughline.domain.job import BatchId, JobId
+from throughline.domain.job import BatchId, JobId, JobStatus
 from throughline.errors import JobBusy
 
 logger = logging.getLogger(__name__)
@@ -51,14 +51,18 @@ async def working() -> AsyncGenerator[str]:
 
 
 @asynccontextmanager
-async def held(job_id: JobId) -> AsyncGenerator[None]:
-    """Hold the job for the duration; `JobBusy` when another process does."""
+async def held(job_id: JobId, *, carrier: str | None = None, attended: bool = False) -> AsyncGenerator[None]:
+    """Hold the job for the duration, for that flow run if one carries it; `JobBusy` when another process does.
+
+    A job that is still running after it was interrupted is its person's to go on with where one stands beside
+    (`attended`). Else its lease stays, and runs out, so that `collect` finds the job and queues it.
+    """
     async with working() as owner:
-        await _take(job_id, owner)
+        await _take(job_id, owner, carrier)
         try:
             yield
         finally:
-            await give_back(job_id)
+            await give_back(job_id, though_running=attended)
 
 
 async def claim(limit: int) -> list[JobId]:
@@ -73,11 +77,12 @@ async def claim(limit: int) -> list[JobId]:
     return await saved(take)
 
 
-async def give_back(job_id: JobId) -> None:
-    """Hold the job no longer."""
+async def give_back(job_id: JobId, *, though_running: bool = False) -> None:
+    """Hold the job no longer, unless it is still running."""
     owner = _owner.get()
     if owner is not None:
-        await saved(lambda tx: leases.release(tx, job_id, owner=owner))
+        unless = None if though_running else JobStatus.RUNNING
+        await saved(lambda tx: leases.release(tx, job_id, owner=owner, unless=unless))
 
 
 def require(tx: Tx, job_id: JobId) -> None:
@@ -125,7 +130,7 @@ def renew(tx: Tx) -> None:
         leases.renew(tx, owner=owner, until=_until())
 
 
-async def _take(job_id: JobId, owner: str) -> None:
+async def _take(job_id: JobId, owner: str, carrier: str | None) -> None:
     found = await read(lambda tx: leases.holder(tx, job_id))
     dead = found.owner if found is not None and _is_dead(found) else None
 
@@ -133,8 +138,22 @@ async def _take(job_id: JobId, owner: str) -> None:
         if not leases.acquire(tx, job_id, owner=owner, until=_until(), now=runtime.now(), dead_owner=dead):
             holder = _name(leases.holder(tx, job_id))
             raise JobBusy(f"Job {job_id} is being worked on by {holder}. Follow it with: throughline show {job_id}")
+        if carrier is not None:
+            _carry(tx, job_id, carrier)
 
     await saved(take)
+
+
+def _carry(tx: Tx, job_id: JobId, flow_run_id: str) -> None:
+    """That flow run carries the job, which this process has just taken, from now on; not one that has its end.
+
+    Only with the lease: the run of a worker that is at work must be found again when the job waits.
+    """
+    waiting = jobs.carrier(tx, job_id)
+    if waiting not in (None, flow_run_id):
+        raise JobBusy(f"Job {job_id} is carried out by flow run {waiting}, which waits for it. Follow that one.")
+    if jobs.get(tx, job_id).status not in (JobStatus.DONE, JobStatus.REJECTED):
+        jobs.belongs_to(tx, job_id, flow_run_id)
 
 
 async def _renew(owner: str) -> None:

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from storage import calls, jobs
+from storage import calls, queue
 from storage.engine import Tx
 from tasks import batches, context, leasing, runtime, single_pass
 from tasks.batches import Intent
@@ -252,6 +252,6 @@ async def _carry_out(job_id: JobId, gate: asyncio.Semaphore, swept: Swept) -> No
             swept.carried_out += 1
 
 
-async def enqueue(job_id: JobId) -> None:
-    """Leave the job to the next sweep."""
-    await saved(lambda tx: jobs.set_status(tx, job_id, JobStatus.QUEUED, now=runtime.now()))
+async def enqueue(job_id: JobId) -> JobStatus:
+    """Leave the job to the next sweep, unless it is on its way or came to its end; where it stands then."""
+    return await saved(lambda tx: queue.leave_to_sweep(tx, job_id, now=runtime.now()))

@@ -58,7 +58,8 @@ async def submit_single_pass(attempt_id: AttemptId, *, hold: bool) -> BatchId | 
         sent = await read(lambda tx: requests_of(tx, attempt_id))
         if sent.attempt.ended:
             return None
-        if sent.batch is not None and sent.batch.state in OPEN_BATCH:
+        unanswered = any(call.state in OPEN_CALL for call in sent.calls)
+        if sent.batch is not None and sent.batch.state in OPEN_BATCH and unanswered:
             if not hold or await doubts.settle_doubt(sent.batch.id):
                 return sent.batch.id
             continue  # it never arrived; what that leaves is read anew

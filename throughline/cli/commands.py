@@ -19,7 +19,7 @@ from storage import attempts, jobs, reports, schema
 from storage.engine import connect, parse_url, reading
 from tasks import planning, registration, runtime
 from tasks.checking import load_output
-from tasks.conclusion import read_report
+from tasks.conclusion import read_report, require_same_world
 from tasks.job_life import finished
 from throughline import __version__, settings
 from throughline.cli import display, progress
@@ -171,6 +171,7 @@ async def _resume(wanted: str, *, simulate: bool, as_json: bool) -> int:
 
 async def _follow(rt: runtime.Runtime, job_id: JobId, *, simulate: bool, as_json: bool) -> int:
     """Carry the job out, show how it goes, and tell how it ended."""
+    await require_same_world(job_id)
     plan = await planning.load_plan(job_id)
     if not as_json:
         display.plan(plan)

@@ -16,11 +16,9 @@ from tasks.sending import Swept, enqueue, sweep_queue
 from throughline import settings
 from throughline.cli.commands import cli
 from throughline.cli.request import Options, find, job_options, opened
-from throughline.domain.job import JobStatus
 from throughline.domain.ledger import IllegalMove
 from throughline.errors import BadInput
 
-_IDLE = (JobStatus.REGISTERED, JobStatus.FAILED, JobStatus.BUDGET, JobStatus.CANCELLED)
 _simulate = click.option("--simulate", is_flag=True, help="Use the local stand-in for the API; no key, no cost.")
 
 
@@ -38,10 +36,7 @@ async def _submit(options: Options, *, again: bool) -> int:
     found = registration.read(request, chosen)
     async with opened(simulate=options.simulate) as rt:
         job = await registration.register_read(request, found)
-        idle = job.status in _IDLE
-        if idle:
-            await enqueue(job.id)
-        status = JobStatus.QUEUED if idle else job.status
+        status = await enqueue(job.id)
         if options.as_json:
             click.echo(json.dumps({"job_id": job.id, "status": status, "simulated": rt.simulated}))
         else:

@@ -55,7 +55,7 @@ async def carried_out(job_id: JobId) -> None:
             err=True,
         )
         if read_report(job_id).status in _UNDER_WAY:
-            await finished(job_id)
+            await finished(job_id, asked=False)  # the same request: if the job was cancelled meanwhile, it is
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:
