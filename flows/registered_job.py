@@ -45,20 +45,18 @@ async def to_its_end(job_id: JobId) -> JobReport:
     run_id = flow_run_id()
     if run_id is None:
         return await finished(job_id)
-    asked = await job_of_this_run() is None  # a run that was woken goes on with its job, and asks for nothing
     if runtime.current().polls:
-        report = await finished(job_id, asked=asked)
+        report = await finished(job_id, asked=False, carrier=run_id)
     else:
-        report = await _waiting_suspended(job_id, asked=asked)
+        report = await _waiting_suspended(job_id, run_id)
     report = await decided(report)
     await saved(lambda tx: jobs.let_go(tx, job_id, run_id))
     return report
 
 
-async def _waiting_suspended(job_id: JobId, *, asked: bool) -> JobReport:
+async def _waiting_suspended(job_id: JobId, run_id: str) -> JobReport:
     suspensions = 0
-    while (report := await carry_out(job_id, hold=False, asked=asked)) is None:
-        asked = False
+    while (report := await carry_out(job_id, hold=False, carrier=run_id)) is None:
         # A resumed run begins anew: keys that have fired are passed over, and the ledger is asked each time.
         while await read(lambda tx: queue.has_open_batch(tx, job_id)):
             suspensions += 1

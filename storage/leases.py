@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 
 from storage.engine import Tx
 from storage.tables import calls, jobs
@@ -56,18 +56,30 @@ def holds_batch(tx: Tx, batch_id: BatchId, *, owner: str) -> bool:
     return tx.execute(query.limit(1)).first() is None
 
 
-def release_all(tx: Tx, *, owner: str) -> None:
-    """Give back everything that this owner still holds, but for what is still running: see `release`."""
-    mine = (jobs.c.lease_owner == owner) & (jobs.c.status != JobStatus.RUNNING)
-    tx.execute(update(jobs).where(mine).values(lease_owner=None, lease_until=None))
+def release_all(tx: Tx, *, owner: str, now: datetime) -> None:
+    """Give back everything that this owner still holds; what is still running as `leave` does."""
+    _leave(tx, jobs.c.lease_owner == owner, now)
 
 
-def release(tx: Tx, job_id: JobId, *, owner: str, unless: JobStatus | None = None) -> None:
-    """Give the job back, unless it stands there.
-
-    A running job whose lease runs out is found and queued; without any lease it would seem to be nobody's concern.
-    """
+def release(tx: Tx, job_id: JobId, *, owner: str) -> None:
+    """Give the job back. One that is still running is for whoever was told so: nobody looks for it."""
     mine = (jobs.c.id == job_id) & (jobs.c.lease_owner == owner)
-    if unless is not None:
-        mine &= jobs.c.status != unless
     tx.execute(update(jobs).where(mine).values(lease_owner=None, lease_until=None))
+
+
+def leave(tx: Tx, job_id: JobId, *, owner: str, now: datetime) -> None:
+    """Give the job back; if it is still running, as one whose lease has run out, which is found and queued."""
+    _leave(tx, (jobs.c.id == job_id) & (jobs.c.lease_owner == owner), now)
+
+
+def _leave(tx: Tx, mine: ColumnElement[bool], now: datetime) -> None:
+    is_running = jobs.c.status == JobStatus.RUNNING
+    tx.execute(update(jobs).where(mine, is_running).values(lease_owner=None, lease_until=now))
+    tx.execute(update(jobs).where(mine).values(lease_owner=None, lease_until=None))
+
+
+def has_run_out(tx: Tx, job_id: JobId, now: datetime) -> bool:
+    """Whether a worker held the job, and left it or stopped renewing, as it is until the transaction ends."""
+    query = select(jobs.c.lease_until).where(jobs.c.id == job_id).with_for_update()
+    until = tx.execute(query).scalar_one()
+    return until is not None and until < now

@@ -140,7 +140,7 @@ async def _settle(batch: Batch, collected: Collected) -> None:
 async def _requeue_orphans(under_way: _Pass) -> None:
     """Jobs whose worker died go back into the queue: the next worker goes on from the last link.
 
-    A flow run that a person cancelled has its job cancelled; one that is alive keeps a job that it gave back.
+    A flow run that a person cancelled has its job cancelled.
     """
     simulated = runtime.current().simulated
     for job_id, flow_run_id in await read(lambda tx: queue.orphans(tx, runtime.now(), simulated=simulated)):
@@ -157,9 +157,9 @@ async def _requeue_orphans(under_way: _Pass) -> None:
 
 def _requeue(tx: Tx, job_id: JobId, *, gone: bool) -> bool:
     """Queue the job unless, now that it is locked, somebody holds it or its flow run may still go on with it."""
-    found = leases.holder(tx, job_id, locked=True)
-    is_dead = found is not None and found.until < runtime.now()
-    if jobs.get(tx, job_id).status not in queue.IN_WORK or not (is_dead or (found is None and gone)):
+    unheld = leases.holder(tx, job_id, locked=True) is None
+    run_out = leases.has_run_out(tx, job_id, runtime.now())
+    if jobs.get(tx, job_id).status not in queue.IN_WORK or not (run_out or (unheld and gone)):
         return False
     leases.take_away(tx, job_id)
     jobs.set_status(tx, job_id, JobStatus.QUEUED, reason="its worker stopped", now=runtime.now())

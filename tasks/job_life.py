@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from storage import attempts
+from storage import attempts, jobs
 from storage.attempts import Attempt
 from storage.engine import UNUSABLE
 from tasks import leasing
@@ -14,7 +14,6 @@ from tasks.conclusion import ANSWERED, conclude, fail, put_aside, put_back, repo
 from tasks.planning import load_plan
 from tasks.saving import read
 from tasks.single_pass import begin_single_pass, ingest_single_pass, submit_single_pass, wait_for_batch
-from tasks.step import flow_run_id
 from throughline.domain.job import AttemptStatus, BatchId, JobId, Path, Role
 from throughline.domain.plan import Plan
 from throughline.domain.policy import Action, Means
@@ -33,30 +32,36 @@ from throughline.failpoints import Failpoint, reach
 logger = logging.getLogger(__name__)
 
 
-async def finished(job_id: JobId, *, asked: bool = True) -> JobReport:
+async def finished(job_id: JobId, *, asked: bool = True, carrier: str | None = None) -> JobReport:
     """Carry the job out in this process, waiting for its batch here."""
-    report = await carry_out(job_id, hold=True, asked=asked)
+    report = await carry_out(job_id, hold=True, asked=asked, carrier=carrier)
     assert report is not None, "a job that is held to its end has a report"
     return report
 
 
-async def carry_out(job_id: JobId, *, hold: bool, asked: bool = False) -> JobReport | None:
+async def carry_out(job_id: JobId, *, hold: bool, asked: bool = False, carrier: str | None = None) -> JobReport | None:
     """Everything that happens to a registered job. Safe to call again: what is done stays done.
 
-    None when the job waits for its batch, which it only does without `hold`. A cancelled job is only taken up where a
-    person has `asked` for it; else its report is all that there is.
+    None when the job waits for its batch, which it only does without `hold`. `carrier` is the deployment's flow run
+    that does this. A cancelled job is only taken up where a person has `asked` for it, which a new flow run does, and
+    one that was woken does not; else its report is all that there is.
     """
-    run_id = flow_run_id()
-    attended = hold and run_id is None  # a deployed run has nobody beside it, whatever way it waits
+    asked = asked or (carrier is not None and await read(lambda tx: jobs.of_flow_run(tx, carrier)) is None)
     await require_same_world(job_id)
-    async with leasing.held(job_id, carrier=run_id, attended=attended):
+    async with leasing.held(job_id, carrier=carrier, attended=_attended(hold, carrier)):
         if (report := await report_of(job_id)).status in ANSWERED:
             await publish_result(report)  # finished, or a person's to decide: this run shows it, too
             return report
-        return await _carry_out(job_id, hold=hold, asked=asked, attended=attended)
+        return await _carry_out(job_id, hold=hold, asked=asked, carrier=carrier)
 
 
-async def _carry_out(job_id: JobId, *, hold: bool, asked: bool, attended: bool) -> JobReport | None:
+def _attended(hold: bool, carrier: str | None) -> bool:
+    """Whether a person stands beside who can start the job again. A deployed run has nobody, whatever way it waits."""
+    return hold and carrier is None
+
+
+async def _carry_out(job_id: JobId, *, hold: bool, asked: bool, carrier: str | None) -> JobReport | None:
+    attended = _attended(hold, carrier)
     try:
         if not await start(job_id, asked=asked):
             return await report_of(job_id)
@@ -97,16 +102,18 @@ async def _carry_out(job_id: JobId, *, hold: bool, asked: bool, attended: bool) 
         if not attended:  # a database that comes back later finds the job in the queue
             await put_back(job_id, ThroughlineError(f"the database could not be used: {error.orig}"))
         raise
-    except asyncio.CancelledError:
-        if not hold and flow_run_id() is None:  # a worker that is shut down leaves its job to the next one
-            await put_back(job_id, ThroughlineError("its worker was stopped"))
-        raise
     except ThroughlineError as error:
         await fail(job_id, error)
         raise
     except Exception as error:  # whatever it is, the job of a worker says that it stopped, and why
         if not attended:
             await fail(job_id, ThroughlineError(f"{type(error).__name__}: {error}"))
+        raise
+    except GeneratorExit:
+        raise  # nothing can be awaited any more
+    except BaseException:  # a signal, in the middle of anything: a sweep that is shut down leaves its job to the next
+        if not hold and carrier is None:
+            await put_back(job_id, ThroughlineError("its worker was stopped"))
         raise
     return report
 

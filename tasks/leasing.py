@@ -47,7 +47,7 @@ async def working() -> AsyncGenerator[str]:
             await heartbeat
         _owner.reset(token)
         with contextlib.suppress(*UNUSABLE), transaction(runtime.current().engine) as tx:
-            leases.release_all(tx, owner=owner)
+            leases.release_all(tx, owner=owner, now=runtime.now())
 
 
 @asynccontextmanager
@@ -55,14 +55,14 @@ async def held(job_id: JobId, *, carrier: str | None = None, attended: bool = Fa
     """Hold the job for the duration, for that flow run if one carries it; `JobBusy` when another process does.
 
     A job that is still running after it was interrupted is its person's to go on with where one stands beside
-    (`attended`). Else its lease stays, and runs out, so that `collect` finds the job and queues it.
+    (`attended`). Else it is left as one whose lease has run out, so that `collect` finds it and queues it.
     """
     async with working() as owner:
         await _take(job_id, owner, carrier)
         try:
             yield
         finally:
-            await give_back(job_id, though_running=attended)
+            await give_back(job_id, attended=attended)
 
 
 async def claim(limit: int) -> list[JobId]:
@@ -77,12 +77,15 @@ async def claim(limit: int) -> list[JobId]:
     return await saved(take)
 
 
-async def give_back(job_id: JobId, *, though_running: bool = False) -> None:
-    """Hold the job no longer, unless it is still running."""
+async def give_back(job_id: JobId, *, attended: bool = False) -> None:
+    """Hold the job no longer; what becomes of one that is still running, see `held`."""
     owner = _owner.get()
-    if owner is not None:
-        unless = None if though_running else JobStatus.RUNNING
-        await saved(lambda tx: leases.release(tx, job_id, owner=owner, unless=unless))
+    if owner is None:
+        return
+    if attended:
+        await saved(lambda tx: leases.release(tx, job_id, owner=owner))
+    else:
+        await saved(lambda tx: leases.leave(tx, job_id, owner=owner, now=runtime.now()))
 
 
 def require(tx: Tx, job_id: JobId) -> None:

@@ -266,6 +266,13 @@ def test_a_key_that_is_refused_ends_the_sweep_with_one_sentence_and_leaves_the_j
     assert status(with_key, job) == "queued"
 
 
+@pytest.mark.parametrize(("key", "says"), [("", "no API key"), ("sk-ant-real", "is simulated and the key is real")])
+def test_a_resume_with_the_wrong_key_is_refused_and_leaves_the_job_queued(with_key: Shell, key: str, says: str):
+    job = submit(with_key, "a.md", *CHUNKED)
+    assert_refused(with_key.throughline("resume", job, ANTHROPIC_API_KEY=key), says, "--simulate")
+    assert status(with_key, job) == "queued"
+
+
 def test_cancel_of_a_job_that_is_done_says_that_there_is_nothing_to_cancel(with_key: Shell):
     job = submit(with_key, "a.md", *CHUNKED)
     with_key.throughline("sweep")

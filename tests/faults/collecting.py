@@ -21,6 +21,7 @@ from storage.tables import jobs as job_table
 from tasks import runtime
 from tasks.collecting import Collected, collect_once
 from tasks.flow_runs import Standing
+from tasks.job_life import carry_out
 from tests.faults.rounds import (
     CHUNKED,
     SINGLE,
@@ -29,8 +30,9 @@ from tests.faults.rounds import (
 )
 from tests.faults.support import Service, book, summary
 from tests.servers import ROOT, SIMULATED_KEY
-from throughline.domain.job import BatchId, JobId
+from throughline.domain.job import BatchId, JobId, JobStatus
 from throughline.domain.ledger import BatchState
+from throughline.domain.report import JobReport
 
 RUN = "01a20000-0000-7000-8000-000000000000"
 OTHER = "elsewhere:1:x"
@@ -143,3 +145,24 @@ def swept_to_death(service: Service, failpoint: str, folder: FilePath) -> None:
         check=False,
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+
+async def as_run(
+    service: Service, job_id: JobId, run: str = RUN, *, hold: bool = False, **settings: Any
+) -> JobReport | None:
+    """What a deployment's flow run does with the job until it is suspended or ends; `hold`: it polls instead."""
+    async with service.opened(**settings):
+        return await carry_out(job_id, hold=hold, carrier=run)
+
+
+async def in_row(service: Service, job_id: JobId) -> Any:  # Any: the job's row as the ledger has it
+    async with service.opened() as rt:
+        with reading(rt.engine) as tx:
+            return tx.execute(job_table.select().where(job_table.c.id == job_id)).one()
+
+
+async def stands(service: Service, job_id: JobId, status: JobStatus) -> None:
+    """Bring the job there."""
+    async with service.opened() as rt:
+        with transaction(rt.engine) as tx:
+            jobs.set_status(tx, job_id, status, now=runtime.now())

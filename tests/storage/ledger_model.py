@@ -175,7 +175,7 @@ class Modelled(RuleBasedStateMachine):
         assert set(orphans) == {
             key
             for key, job in self.jobs.items()
-            if job.status is JobStatus.RUNNING and job.owner is not None and job.free(self.now)
+            if job.status in queue.IN_WORK and job.owner is not None and job.free(self.now)
         }
         self._only_drawn_arrows({**call_rows, **batch_rows})
         self._costs_stay(call_rows)

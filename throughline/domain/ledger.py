@@ -28,7 +28,8 @@ still comes. `recorded` means usage, cost and every complete unit are in the led
 
 An escalated job waits for a person, who publishes it (`done`) or rejects it.
 
-A job may be cancelled from every state but those that stay. What was paid for it is still ingested.
+A job may be cancelled from every state but those that stay. What was paid for it is still ingested. Only a person who
+asks for it takes a cancelled job up again: no sweep that had claimed it, and no flow run that is woken.
 """
 
 from collections.abc import Mapping
