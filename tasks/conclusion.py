@@ -100,9 +100,9 @@ async def start(job_id: JobId, *, asked: bool) -> bool:
     A cancelled job is taken up again only where a person has `asked` for it since: not because a sweep had claimed it
     before, or because the flow run that carried it was woken.
     """
-    closed = (
-        (JobStatus.DONE, JobStatus.REJECTED) if asked else (JobStatus.DONE, JobStatus.REJECTED, JobStatus.CANCELLED)
-    )
+    closed = [JobStatus.DONE, JobStatus.REJECTED]
+    if not asked:
+        closed.append(JobStatus.CANCELLED)
 
     def write(tx: Tx) -> bool:
         leasing.require(tx, job_id)
@@ -160,9 +160,9 @@ async def _set_status(job_id: JobId, status: JobStatus, *, reason: str | None = 
 
 
 def _may_be_stopped(tx: Tx, job_id: JobId) -> bool:
-    """Whether this process holds the job, and the job has not come to its end: trouble after that changes nothing."""
+    """Whether this process holds the job, and the job is not past that: trouble changes no end, and revives nothing."""
     leasing.require(tx, job_id)
-    return jobs.get(tx, job_id, locked=True).status not in ANSWERED
+    return jobs.get(tx, job_id, locked=True).status not in (*ANSWERED, JobStatus.CANCELLED)
 
 
 async def report_of(job_id: JobId) -> JobReport:

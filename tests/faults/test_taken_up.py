@@ -6,7 +6,9 @@ from pathlib import Path as FilePath
 import pytest
 from pydantic import SecretStr
 
+from tasks import leasing
 from tasks.collecting import cancel_job
+from tasks.conclusion import put_back
 from tasks.flow_runs import Standing
 from tests.faults.collecting import (
     RUN,
@@ -23,7 +25,7 @@ from tests.faults.collecting import (
 from tests.faults.rounds import CHUNKED, SINGLE, books, finish, statuses, submit, sweep
 from tests.faults.support import Service, book, summary
 from throughline.domain.job import JobId, JobStatus
-from throughline.errors import BadInput, JobBusy
+from throughline.errors import BadInput, JobBusy, ThroughlineError
 
 ANOTHER_RUN = "01a20000-0000-7000-8000-000000000002"
 REAL_KEY = SecretStr("sk-ant-real")
@@ -78,6 +80,16 @@ async def test_a_job_that_is_cancelled_before_its_turn_in_a_sweep_is_not_sent(se
     await cancelled(service, second)
     await running
     assert await statuses(service, [first, second]) == [JobStatus.DONE, JobStatus.CANCELLED]
+
+
+async def test_a_signal_that_meets_a_cancelled_job_in_the_hands_of_a_sweep_does_not_queue_it(
+    service: Service, tmp_path: FilePath
+):
+    (job_id,) = await submit(service, summary(CHUNKED, book(tmp_path, 2)))
+    await cancelled(service, job_id)
+    async with service.opened(), leasing.held(job_id):
+        await put_back(job_id, ThroughlineError("its worker was stopped"))
+    assert await statuses(service, [job_id]) == [JobStatus.CANCELLED]
 
 
 async def test_a_job_that_is_queued_is_cancelled_with_its_flow_run_and_may_be_queued_again(
