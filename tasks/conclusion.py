@@ -94,7 +94,7 @@ async def require_same_world(job_id: JobId) -> None:
 
 
 @step
-async def start(job_id: JobId, *, asked: bool) -> bool:
+async def start(job_id: JobId, *, asked: bool = False) -> bool:
     """The job is being worked on. False when a person decided on it since it was looked at: then nothing is sent.
 
     A cancelled job is taken up again only where a person has `asked` for it since: not because a sweep had claimed it
