@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from storage import jobs
+from storage import calls, jobs
 from storage.calls import Budget, Left
 from storage.engine import Tx
 from storage.jobs import Job
@@ -135,6 +135,13 @@ def cost_of(model_id: str, reply: Reply, *, batch: bool, at: datetime) -> Price 
     if not reply.usage_known:
         return None
     return price_of(model_id, reply.usage, batch=batch, at=at, in_us=reply.in_us)
+
+
+async def may_fit_later(error: BudgetExceeded) -> bool:
+    """Whether the day may have room for the call after all: calls that are still to be answered hold more of it than
+    they may cost."""
+    simulated = runtime.current().simulated
+    return error.of_day and await read(lambda tx: calls.is_reserved(tx, runtime.day_start(), simulated=simulated))
 
 
 async def load(job_id: JobId) -> JobContext:

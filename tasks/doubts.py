@@ -20,7 +20,7 @@ from tasks.saving import read, saved
 from throughline.domain.doubt import LOOKED_FOR, earliest, is_due_again, is_surely_absent, is_too_late
 from throughline.domain.job import BatchId, CallId
 from throughline.domain.ledger import BatchState
-from throughline.errors import BadInput, ResultsExpired, ThroughlineError
+from throughline.errors import Elsewhere, ResultsExpired, ThroughlineError
 
 if TYPE_CHECKING:
     from throughline.claude.remote import RemoteBatch
@@ -146,7 +146,7 @@ def require_its_host(batch: Batch) -> None:
     """Another endpoint knows nothing of the batch, whatever it answers."""
     host = runtime.current().claude.host
     if batch.host != host:
-        raise BadInput(
+        raise Elsewhere(
             f"A batch of this job may have been sent to {batch.host}, and now {host} is configured. Run the "
             "job with the endpoint and key that it began with, so that the batch is found and not paid twice."
         )
@@ -155,7 +155,7 @@ def require_its_host(batch: Batch) -> None:
 def _require_the_same_key(batch: Batch) -> None:
     """Another key may belong to another workspace, whose listing proves nothing."""
     if batch.key_fingerprint not in ("", runtime.current().claude.key_fingerprint):
-        raise BadInput(
+        raise Elsewhere(
             "A batch of this job may have been sent with another API key, and this one does not list it. Run the job "
             "once with the key that it began with, so that the batch is found and not paid twice."
         )

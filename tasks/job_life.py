@@ -11,6 +11,7 @@ from tasks.artifacts import progress_shown, publish_plan, publish_result
 from tasks.chain import run_chain
 from tasks.checking import check_attempt
 from tasks.conclusion import ANSWERED, conclude, fail, put_aside, put_back, report_of, require_same_world, start
+from tasks.context import may_fit_later
 from tasks.planning import load_plan
 from tasks.saving import read
 from tasks.single_pass import begin_single_pass, ingest_single_pass, submit_single_pass, wait_for_batch
@@ -22,6 +23,7 @@ from throughline.errors import (
     AccessRefused,
     BatchUnknown,
     BudgetExceeded,
+    Elsewhere,
     JobBusy,
     Retryable,
     SpendLimitReached,
@@ -92,11 +94,17 @@ async def _carry_out(job_id: JobId, *, hold: bool, asked: bool, carrier: str | N
         else:  # nobody stands beside a worker to start the job again
             await put_back(job_id, error)
         raise
-    except BatchUnknown as error:
+    except (BatchUnknown, Elsewhere) as error:
         if attended:
             await fail(job_id, error)
         else:  # it is paid perhaps: `collect` goes on looking, and says so
             await put_aside(job_id)
+        raise
+    except BudgetExceeded as error:
+        if not attended and await may_fit_later(error):
+            await put_back(job_id, error)
+        else:
+            await fail(job_id, error)
         raise
     except UNUSABLE as error:
         if not attended:  # a database that comes back later finds the job in the queue

@@ -9,13 +9,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from storage import calls, queue
+from storage import queue
 from storage.engine import Tx
 from tasks import batches, context, leasing, runtime, single_pass
 from tasks.batches import Intent
 from tasks.conclusion import fail, put_aside
 from tasks.job_life import carry_out, paths
-from tasks.saving import read, saved
+from tasks.saving import saved
 from tasks.single_pass import Requests
 from throughline.claude.body import encoded_bytes
 from throughline.domain.job import AttemptId, JobId, JobStatus, Path, Role
@@ -23,7 +23,9 @@ from throughline.domain.ledger import CallState
 from throughline.domain.packing import Packer, most_together
 from throughline.errors import (
     AccessRefused,
+    BatchUnknown,
     BudgetExceeded,
+    Elsewhere,
     JobBusy,
     Rejected,
     Retryable,
@@ -203,12 +205,10 @@ def _unsent(tx: Tx, job_id: JobId, role: Role) -> Requests | None:
 
 
 async def _is_for_later(error: ThroughlineError) -> bool:
-    """Whether a job that was left out stays queued: somebody else has it, or calls that are still to be answered hold
-    more of the day's budget than they may cost."""
-    if not (isinstance(error, BudgetExceeded) and error.of_day):
-        return isinstance(error, JobBusy)
-    rt = runtime.current()
-    return await read(lambda tx: calls.is_reserved(tx, runtime.day_start(), simulated=rt.simulated))
+    """Whether a job that was left out stays queued: somebody else has it, or the day may have room for it later."""
+    if isinstance(error, BudgetExceeded):
+        return await context.may_fit_later(error)
+    return isinstance(error, JobBusy)
 
 
 async def _let_wait(waiting: Sequence[JobId]) -> None:
@@ -243,8 +243,11 @@ async def _carry_out(job_id: JobId, gate: asyncio.Semaphore, swept: Swept) -> No
         except (AccessRefused, SpendLimitReached):
             swept.refused = True
             raise
-        except Retryable as error:  # it is queued again
+        except (Retryable, BatchUnknown, Elsewhere) as error:  # it is queued again, or waits
             logger.warning("job put back job_id=%s reason=%s", job_id, error)
+        except BudgetExceeded as error:
+            logger.info("job does not fit the budget job_id=%s reason=%s", job_id, error)
+            swept.failed += not await context.may_fit_later(error)
         except Exception as error:  # noqa: BLE001 - `carry_out` has put down why; the other jobs go on
             logger.warning("job stopped job_id=%s reason=%s", job_id, error)
             swept.failed += 1

@@ -2,6 +2,7 @@
 
     ThroughlineError
     ├── BadInput              the person fixes the request; nothing was spent
+    │   └── Elsewhere         a batch is with another endpoint or key than the configured: it waits for that one
     ├── Retryable             the same call may succeed later
     ├── Ambiguous             the request may have been accepted: look before asking again
     │   └── Incomplete        a batch's results came to their end, and do not tell of each request
@@ -30,6 +31,10 @@ class ThroughlineError(Exception):
 
 class BadInput(ThroughlineError):
     """The request cannot be carried out as it is written."""
+
+
+class Elsewhere(BadInput):
+    """A batch was sent to another endpoint, or with another key, than the configured one."""
 
 
 class Retryable(ThroughlineError):

@@ -56,7 +56,7 @@ class JobRules(Modelled):
         def then() -> None:
             job.status, job.owner, job.until = JobStatus.CANCELLED, None, None
 
-        self.move(process, work, legal=job.status is not JobStatus.DONE, then=then)
+        self.move(process, work, legal=JobStatus.CANCELLED in JOB_MOVES[job.status], then=then)
 
     @rule(process=PROCESSES, pick=PICKS, knows_dead=st.booleans())
     def acquire(self, process: int, pick: int, knows_dead: bool) -> None:
