@@ -53,6 +53,7 @@ def _inspection_routes() -> list[Route]:
         Route("/health", _health, methods=["GET"]),
         Route("/_sim/faults", _add_faults, methods=["POST"]),
         Route("/_sim/faults", _clear_faults, methods=["DELETE"]),
+        Route("/_sim/faults", _count_faults, methods=["GET"]),
         Route("/_sim/requests", _requests, methods=["GET"]),
         Route("/_sim/release", _release, methods=["POST"]),
         Route("/_sim/bill", _bill, methods=["GET"]),
@@ -105,6 +106,10 @@ async def _add_faults(request: Request) -> Response:
 async def _clear_faults(request: Request) -> Response:
     _world(request).faults.clear()
     return JSONResponse({"cleared": True})
+
+
+async def _count_faults(request: Request) -> Response:
+    return JSONResponse({"struck": _world(request).faults.struck})
 
 
 async def _requests(request: Request) -> Response:

@@ -76,6 +76,7 @@ class FaultScript:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self.struck = 0
 
     def add(self, script: Any) -> int:
         entries = cast("list[Any]", script if isinstance(script, list) else [script])
@@ -91,7 +92,9 @@ class FaultScript:
         return any(fault.on == on and fault.times != 0 for fault in self._faults)
 
     def take(self, on: str, raw: bytes) -> Fault | None:
-        return next((fault for fault in self._faults if fault.on == on and fault.take(raw)), None)
+        fault = next((fault for fault in self._faults if fault.on == on and fault.take(raw)), None)
+        self.struck += fault is not None
+        return fault
 
 
 def _read(entry: Any) -> Fault:

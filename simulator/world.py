@@ -44,7 +44,7 @@ class World:
         return {**self.bill.report(), "batches_created": self.batches.created}
 
     def reset(self) -> None:
-        self.faults.clear()
+        self.faults = FaultScript()
         self.cache.clear()
         self.late.clear()
         self.log.clear()

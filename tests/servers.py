@@ -45,6 +45,10 @@ class Simulator:
         """Forget every scripted failure."""
         self._http.delete("/_sim/faults").raise_for_status()
 
+    def struck(self) -> int:
+        """How often a scripted failure has struck."""
+        return self._http.get("/_sim/faults").raise_for_status().json()["struck"]
+
     def release(self) -> int:
         """Accept every request that was held back on its way; how many those were."""
         return self._http.post("/_sim/release").raise_for_status().json()["released"]

@@ -37,7 +37,7 @@ RUNNERS = 1
 LONGEST_STANDSTILL_S = 120
 FAULT_EVERY_S = 0.12
 HEADER = ("database", "jobs", "done", "escalated", "taken up again", "kills", "faults", "paid", "twice", "came late",
-          "lost results", "shown as lost", "bill $", "ledger $", "seed", "s")  # fmt: skip
+          "lost results", "shown as lost", "at most $", "bill $", "ledger $", "seed", "s")  # fmt: skip
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,7 +56,6 @@ class Chaos:
     seed: int
     mortal: bool = True
     kills: Counter[str] = field(default_factory=Counter[str])
-    faults: int = 0
     taken_up_again: int = 0
     unexpected: list[str] = field(default_factory=list[str])
     workers: list[Mortal] = field(default_factory=list[Mortal])
@@ -100,6 +99,8 @@ async def survive(machine: Machine, *, jobs: int, calm_after_s: float) -> None:
     reports = read_jobs(machine.database_url)
     books = read_books(machine.simulator, machine.database_url)
     _note(chaos, reports, books, time.monotonic() - began)
+    assert chaos.kills["killed"], "nobody died"
+    assert chaos.machine.simulator.struck(), "no fault struck"
     if wrong := _wrong(machine, reports, books) + chaos.unexpected:
         pytest.fail("\n".join([f"THROUGHLINE_CHAOS_SEED={chaos.seed}", *wrong]))
 
@@ -149,7 +150,6 @@ def _rage(chaos: Chaos, *, until: float) -> None:
         _kill_the_due(chaos, now)
         if now >= next_fault:
             next(faults).hit(chaos.machine.simulator)
-            chaos.faults += 1
             next_fault = now + FAULT_EVERY_S
         if now >= look:
             if not chaos.run_queue and not chaos.runners and _all_ended(chaos):
@@ -288,12 +288,13 @@ def _note(chaos: Chaos, reports: list[JobReport], books: Books, seconds: float) 
         count[JobStatus.ESCALATED],
         chaos.taken_up_again,
         chaos.kills["killed"],
-        chaos.faults,
+        chaos.machine.simulator.struck(),
         len(books.billed),
         books.paid_twice,
         books.came_late,
         books.paid_results_lost,
         len(books.lost),
+        f"{books.lost_at_most_usd:.4f}",
         f"{books.bill_usd:.4f}",
         f"{books.ledger_usd:.4f}",
         chaos.seed,

@@ -125,8 +125,8 @@ def cancellations(service: Service) -> int:
     return sum(received["path"].endswith("/cancel") for received in service.simulator.requests("POST"))
 
 
-def swept_to_death(service: Service, failpoint: str, folder: FilePath) -> None:
-    """`throughline sweep` in a process of its own, killed with SIGKILL at that place."""
+def swept_to_death(service: Service, failpoint: str, folder: FilePath, command: str = "sweep") -> None:
+    """`throughline sweep`, or `collect`, in a process of its own, killed with SIGKILL at that place."""
     environment: Mapping[str, str] = {
         "PYTHONPATH": str(ROOT),
         "ANTHROPIC_API_KEY": SIMULATED_KEY,
@@ -136,7 +136,7 @@ def swept_to_death(service: Service, failpoint: str, folder: FilePath) -> None:
         "THROUGHLINE_CHAIN_CONCURRENCY": "1",
     }
     ended = subprocess.run(
-        [sys.executable, "-m", "throughline", "sweep"],
+        [sys.executable, "-m", "throughline", command],
         cwd=folder,
         env=os.environ | environment,
         capture_output=True,

@@ -1,20 +1,14 @@
 """Results that are saved in several groups, while the next one is read: none is left out, whatever dies between."""
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path as FilePath
 
 import pytest
 
 from tasks import ingesting
-from tests.faults.collecting import let_leases_run_out, states
+from tests.faults.collecting import let_leases_run_out, states, swept_to_death
 from tests.faults.rounds import SINGLE, books, collect, finish, statuses, submit, sweep
 from tests.faults.support import Service, summary
 from tests.faults.test_api_outages import line_ends
-from tests.servers import ROOT, SIMULATED_KEY
 from throughline.domain.job import JobStatus
 from throughline.domain.ledger import BatchState
 
@@ -32,6 +26,7 @@ async def test_results_that_take_more_than_one_group_are_all_saved(service_on_ea
     assert await statuses(service, ids) == [JobStatus.DONE] * MORE_THAN_A_GROUP
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("place", ["ingest-after-record", "ingest-before-record:2"])
 async def test_a_collect_that_is_killed_between_two_groups_of_results_loses_nothing(
     service_on_each: Service, tmp_path: FilePath, place: str
@@ -40,7 +35,7 @@ async def test_a_collect_that_is_killed_between_two_groups_of_results_loses_noth
     ids = await submit(service, *(summary(SINGLE, each) for each in books(tmp_path, MORE_THAN_A_GROUP, chapters=1)))
     await sweep(service)
     await let_leases_run_out(service)
-    collected_to_death(service, place, tmp_path)
+    swept_to_death(service, place, tmp_path, "collect")
     assert await states(service) == [BatchState.ENDED]
     open_calls = [report.attempts[0].open_calls for report in await service.jobs()]
     assert 0 < sum(open_calls) < MORE_THAN_A_GROUP  # it died in the middle, not before or behind everything
@@ -48,26 +43,6 @@ async def test_a_collect_that_is_killed_between_two_groups_of_results_loses_noth
     assert await statuses(service, ids) == [JobStatus.DONE] * MORE_THAN_A_GROUP
     assert len(service.submissions()) == 1
     assert service.billed_rows("batch_item") == MORE_THAN_A_GROUP
-
-
-def collected_to_death(service: Service, place: str, folder: FilePath) -> None:
-    environment: Mapping[str, str] = {
-        "PYTHONPATH": str(ROOT),
-        "ANTHROPIC_API_KEY": SIMULATED_KEY,
-        "ANTHROPIC_BASE_URL": service.simulator.url,
-        "THROUGHLINE_DATABASE_URL": service.database_url,
-        "THROUGHLINE_FAILPOINT": place,
-    }
-    ended = subprocess.run(
-        [sys.executable, "-m", "throughline", "collect"],
-        cwd=folder,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
 
 
 async def test_groups_of_results_are_saved_beside_the_reading_and_none_is_left_out(

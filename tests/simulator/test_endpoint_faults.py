@@ -79,6 +79,15 @@ async def test_cleared_faults_strike_no_more(client: AsyncAnthropic, simulator: 
     await client.messages.create(**params())
 
 
+async def test_what_has_struck_is_counted_and_what_only_might_is_not(client: AsyncAnthropic, simulator: Simulator):
+    simulator.fault("messages", "status", {"status": 500}, times=3)
+    simulator.fault("models", "not_found")
+    for _ in range(2):
+        with pytest.raises(anthropic.InternalServerError):
+            await client.messages.create(**params())
+    assert simulator.get("/_sim/faults") == {"struck": 2}
+
+
 async def test_faults_come_alone_or_as_a_list(client: AsyncAnthropic, simulator: Simulator):
     scripts = [{"on": "models", "what": "not_found"}, {"on": "count_tokens", "what": "not_found"}]
     assert simulator.post("/_sim/faults", scripts).json() == {"added": 2}
