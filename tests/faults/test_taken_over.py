@@ -130,8 +130,8 @@ async def test_a_worker_that_lost_the_job_does_not_end_its_attempt(paced: Servic
 
 @pytest.fixture(scope="module")
 def slow() -> Iterator[Simulator]:
-    """Speaks slowly: a unit takes a good third of a second."""
-    with running_simulator("--batch-seconds", "0", "--tokens-per-second", "5000") as simulator:
+    """Speaks slowly: a unit takes a fifth of a second."""
+    with running_simulator("--batch-seconds", "0", "--tokens-per-second", "8000") as simulator:
         yield simulator
 
 
@@ -170,7 +170,7 @@ async def test_what_a_late_refusal_takes_back_is_written_by_the_chain_that_had_g
     service = Service(simulator=simulator, database_url=database_url)
     job_id = await service.register(summary(CHUNKED, book(tmp_path, 8)))
     async with refused_late(slow, service, job_id) as refused:
-        simulator.faults("messages", "hang", seconds=5.0)
+        simulator.faults("messages", "hang", seconds=3.0)
         second = asyncio.create_task(service.carry_out(job_id))
         await refused()
         assert not second.done()

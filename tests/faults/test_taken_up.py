@@ -22,7 +22,7 @@ from tests.faults.collecting import (
     let_leases_run_out,
     stands,
 )
-from tests.faults.rounds import CHUNKED, SINGLE, books, finish, statuses, submit, sweep
+from tests.faults.rounds import CHUNKED, SINGLE, books, end_batches, finish, statuses, submit, sweep
 from tests.faults.support import Service, book, summary
 from throughline.domain.job import JobId, JobStatus
 from throughline.errors import BadInput, JobBusy, ThroughlineError
@@ -136,6 +136,7 @@ async def test_a_second_run_of_a_job_that_is_done_leaves_the_first_to_be_woken(s
     job_id = await suspended(service, tmp_path)
     service.simulator.heal()
     await cancelled(service, job_id)
+    end_batches(service)
     await service.carry_out(job_id)
     report = await as_run(service, job_id, ANOTHER_RUN)
     assert report is not None
