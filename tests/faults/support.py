@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from storage import jobs
 from storage.engine import reading
@@ -27,6 +28,12 @@ MESSAGES = "/v1/messages"
 BATCH_ITEM = '"custom_id"'  # what a batch item's text has and a call's lacks
 CALL = '"stream"'  # and the other way round
 FOREIGN = "foreign-"  # custom ids of batches that somebody else submitted with the same key
+
+
+LONG_ON_EACH = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.chaos)], indirect=True
+)
+"""For what takes seconds, being frozen, killed or slow: on SQLite always, on PostgreSQL in `make chaos`."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,13 +12,14 @@ from storage.engine import transaction
 from tasks import doubts, runtime
 from tests.faults.collecting import LATER, hold, in_doubt, let_leases_run_out, states, swept_to_death
 from tests.faults.rounds import SINGLE, books, collect, end_batches, finish, statuses, submit, sweep
-from tests.faults.support import BATCHES, Service, book, summary
+from tests.faults.support import BATCHES, LONG_ON_EACH, Service, book, summary
 from tests.faults.test_submission import foreign_batch
 from throughline.domain.job import JobStatus
 from throughline.domain.ledger import BatchState
 from throughline.errors import BadInput
 
 
+@LONG_ON_EACH
 async def test_a_batch_whose_sweep_was_killed_before_the_id_was_saved_is_adopted(
     service_on_each: Service, tmp_path: FilePath
 ):

@@ -19,7 +19,7 @@ from storage.tables import calls as call_table
 from tasks.doubts import adopt, find_late
 from tests.faults.collecting import LATER, let_leases_run_out, states
 from tests.faults.rounds import CHUNKED, SINGLE, collect, finish, statuses, submit, sweep
-from tests.faults.support import BATCHES, Service, book, summary
+from tests.faults.support import BATCHES, LONG_ON_EACH, Service, book, summary
 from tests.servers import ROOT, SIMULATED_KEY
 from throughline.domain.job import BatchId, JobId, JobStatus
 from throughline.domain.ledger import BatchState, CallState
@@ -54,6 +54,7 @@ async def settled(service: Service) -> list[tuple[str, list[str], bool]]:
     return [(row.state, row.errors, row.wasted_tokens == row.output_tokens - row.thinking_tokens) for row in rows]
 
 
+@LONG_ON_EACH
 async def test_a_batch_that_is_accepted_after_it_was_given_up_is_adopted_before_another_is_sent(
     service_on_each: Service, tmp_path: FilePath
 ):
@@ -68,6 +69,7 @@ async def test_a_batch_that_is_accepted_after_it_was_given_up_is_adopted_before_
     assert service.billed_rows("batch_item") == 1
 
 
+@LONG_ON_EACH
 async def test_an_answer_that_comes_when_its_work_is_done_is_recorded_as_paid_and_of_no_use(
     service_on_each: Service, tmp_path: FilePath
 ):
@@ -132,6 +134,7 @@ async def test_a_refused_batch_is_not_looked_for(service: Service, tmp_path: Fil
 # A process that is held up.
 
 
+@LONG_ON_EACH
 @pytest.mark.parametrize("place", ["batch-before-intent", "batch-before-post"])
 async def test_a_batch_that_turns_up_while_its_work_is_about_to_be_sent_again_is_the_only_one(
     service_on_each: Service, tmp_path: FilePath, place: str
@@ -148,6 +151,7 @@ async def test_a_batch_that_turns_up_while_its_work_is_about_to_be_sent_again_is
     assert service.billed_rows("batch_item") == 1
 
 
+@LONG_ON_EACH
 @contextlib.contextmanager
 def frozen_sweep(service: Service, place: str, folder: FilePath) -> Generator["subprocess.Popen[str]"]:
     """`throughline sweep` in a process of its own that stops at that place until it is continued."""
@@ -207,6 +211,7 @@ async def test_a_process_that_was_held_up_while_nobody_took_its_job_sends_it_onc
     assert len(service.submissions()) == 1
 
 
+@LONG_ON_EACH
 async def test_a_link_that_was_held_up_past_its_lease_is_not_sent_when_another_has_sent_it(
     service_on_each: Service, tmp_path: FilePath
 ):

@@ -23,7 +23,7 @@ from tests.faults.collecting import (
     states,
 )
 from tests.faults.rounds import CHUNKED, SINGLE, books, collect, finish, statuses, submit
-from tests.faults.support import Service, book, summary
+from tests.faults.support import LONG_ON_EACH, Service, book, summary
 from tests.faults.test_late_posts import frozen_sweep
 from throughline.domain.job import JobStatus
 from throughline.domain.ledger import BatchState
@@ -43,6 +43,7 @@ async def test_a_job_that_is_cancelled_while_its_batch_is_held_up_before_the_pos
     assert service.billed() == 0
 
 
+@LONG_ON_EACH
 async def test_a_batch_that_was_given_up_while_its_process_was_held_up_is_not_sent_by_it(
     service_on_each: Service, tmp_path: FilePath
 ):
@@ -59,6 +60,7 @@ async def test_a_batch_that_was_given_up_while_its_process_was_held_up_is_not_se
     assert service.billed_rows("batch_item") == 1
 
 
+@LONG_ON_EACH
 async def test_a_job_that_is_cancelled_between_its_claim_and_its_intent_is_left_out_and_its_neighbours_travel(
     service_on_each: Service, tmp_path: FilePath
 ):
@@ -72,6 +74,7 @@ async def test_a_job_that_is_cancelled_between_its_claim_and_its_intent_is_left_
     await finish(service)
 
 
+@LONG_ON_EACH
 async def test_a_link_that_a_busy_api_made_wait_is_not_sent_again_for_a_job_that_was_cancelled_meanwhile(
     service_on_each: Service, tmp_path: FilePath
 ):

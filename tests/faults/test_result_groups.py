@@ -7,7 +7,7 @@ import pytest
 from tasks import ingesting
 from tests.faults.collecting import let_leases_run_out, states, swept_to_death
 from tests.faults.rounds import SINGLE, books, collect, finish, statuses, submit, sweep
-from tests.faults.support import Service, summary
+from tests.faults.support import LONG_ON_EACH, Service, summary
 from tests.faults.test_api_outages import line_ends
 from throughline.domain.job import JobStatus
 from throughline.domain.ledger import BatchState
@@ -15,6 +15,7 @@ from throughline.domain.ledger import BatchState
 MORE_THAN_A_GROUP = ingesting.GROUP_ITEMS + 3
 
 
+@LONG_ON_EACH
 async def test_results_that_take_more_than_one_group_are_all_saved(service_on_each: Service, tmp_path: FilePath):
     service = service_on_each
     ids = await submit(service, *(summary(SINGLE, each) for each in books(tmp_path, MORE_THAN_A_GROUP, chapters=1)))

@@ -16,7 +16,7 @@ from tasks.checking import check_attempt
 from tasks.conclusion import conclude, start
 from tasks.saving import read
 from tests.faults.collecting import let_leases_run_out
-from tests.faults.support import Service, attempt, book, ids, request, summary
+from tests.faults.support import LONG_ON_EACH, Service, attempt, book, ids, request, summary
 from tests.servers import Simulator, running_simulator
 from throughline.domain.job import AttemptStatus, JobId, JobStatus, Kind, PathChoice, ReviewMode, Role
 from throughline.domain.ledger import CallState
@@ -128,6 +128,7 @@ async def test_a_worker_that_lost_the_job_does_not_end_its_attempt(paced: Servic
 # A refusal that comes so late: what was saved of the answer on its way was partial text of a refusal all the time.
 
 
+@LONG_ON_EACH
 @pytest.fixture(scope="module")
 def slow() -> Iterator[Simulator]:
     """Speaks slowly: a unit takes a fifth of a second."""
@@ -180,6 +181,7 @@ async def test_what_a_late_refusal_takes_back_is_written_by_the_chain_that_had_g
     assert units == frozenset(ids(1, 8)) == frozenset[str]().union(*(call.delivered for call in others))
 
 
+@LONG_ON_EACH
 async def test_an_output_that_a_late_refusal_took_units_from_after_its_check_goes_to_a_person(
     slow: Simulator, simulator: Simulator, database_url: str, tmp_path: Path
 ):
