@@ -79,6 +79,13 @@ def move(
             raise IllegalMove(f"Batch {batch_id} ({found.remote_id}) cannot go from {found.state} to {target}.")
 
 
+def require_intended(tx: Tx, batch_id: BatchId) -> None:
+    """Keep the batch as it is until the transaction ends; `IllegalMove` unless it is still to be posted."""
+    state = tx.execute(select(batches.c.state).where(batches.c.id == batch_id).with_for_update()).scalar_one()
+    if state != BatchState.INTENDED:
+        raise IllegalMove(f"Batch {batch_id} was settled as {state} by another process; nothing is added to it.")
+
+
 def let_post(tx: Tx, batch_id: BatchId, *, until: datetime) -> bool:
     """Whether its POST may leave, until that moment. Not once another process has settled what became of it."""
     mine = (batches.c.id == batch_id) & (batches.c.state == BatchState.INTENDED)
@@ -176,11 +183,21 @@ def in_vain(tx: Tx, attempt_id: AttemptId) -> tuple[int, ...]:
     return tuple(tx.execute(query).scalars())
 
 
+def is_under_way(tx: Tx, attempt_id: AttemptId) -> bool:
+    """Whether a request of the attempt may still be answered: an open call in an open batch."""
+    query = select(calls.c.id).join(batches, batches.c.id == calls.c.batch_id)
+    still = (calls.c.attempt_id == attempt_id) & calls.c.state.in_(OPEN_CALL) & batches.c.state.in_(OPEN_BATCH)
+    return tx.execute(query.where(still).limit(1)).first() is not None
+
+
 def is_under_way_elsewhere(tx: Tx, batch_id: BatchId) -> bool:
     """Whether an attempt with a request in this batch has ended, or another request of it may still be answered."""
     other = calls.alias("other")
-    elsewhere = exists().where(
-        other.c.attempt_id == calls.c.attempt_id, other.c.batch_id != batch_id, other.c.state.in_(OPEN_CALL)
+    open_batch = batches.alias("open_batch")
+    elsewhere = (
+        exists()
+        .where(other.c.attempt_id == calls.c.attempt_id, other.c.batch_id != batch_id, other.c.state.in_(OPEN_CALL))
+        .where(open_batch.c.id == other.c.batch_id, open_batch.c.state.in_(OPEN_BATCH))
     )
     query = (
         select(calls.c.id)

@@ -146,10 +146,11 @@ def remaining(tx: Tx, job_id: JobId, budget: Budget, *, simulated: bool, today: 
     return min(left, default=None)
 
 
-def is_reserved(tx: Tx, since: datetime, *, simulated: bool) -> bool:
-    """Whether a call of that time is still to be answered: it may cost less than it has reserved."""
+def reserved_usd(tx: Tx, since: datetime, *, simulated: bool) -> Decimal:
+    """What the calls of that time that are still to be answered have reserved."""
     open_ones = calls.c.state.in_(OPEN_CALL) & (calls.c.intended_at >= since) & (calls.c.simulated == simulated)
-    return tx.execute(select(calls.c.id).where(open_ones).limit(1)).first() is not None
+    total = select(func.coalesce(func.sum(calls.c.reserved_usd, type_=calls.c.reserved_usd.type), 0)).where(open_ones)
+    return Decimal(tx.execute(total).scalar_one() or 0)
 
 
 def spent_usd(tx: Tx, which: ColumnElement[bool]) -> Decimal:

@@ -97,6 +97,8 @@ def leave_to_sweep(tx: Tx, job_id: JobId, *, now: datetime) -> JobStatus:
         return status
     if interrupted:
         leases.take_away(tx, job_id)
+    if status is JobStatus.CANCELLED:  # with its run, perhaps: what a person asks for now is not that run's
+        job_rows.belongs_to(tx, job_id, None)
     job_rows.set_status(tx, job_id, JobStatus.QUEUED, now=now)
     return JobStatus.QUEUED
 

@@ -24,7 +24,7 @@ from tasks.saving import read, saved
 from throughline.claude.patience import patiently
 from throughline.domain.ask import Ask
 from throughline.domain.job import BatchId, CallId, JobId
-from throughline.domain.ledger import BatchState
+from throughline.domain.ledger import BatchState, IllegalMove
 from throughline.errors import (
     AccessRefused,
     Ambiguous,
@@ -142,6 +142,10 @@ class _Group:
 def _write(tx: Tx, group: _Group, batch_id: BatchId, body: "BatchBody") -> list[tuple[JobId, ThroughlineError]]:
     """Write these down, in the ledger and in the body; returns the jobs that are refused."""
     body.cut(group.place)  # a transaction that is run again begins again here, too
+    try:
+        batches.require_intended(tx, batch_id)
+    except IllegalMove as error:  # this process was held up, and taken for dead
+        raise JobBusy(str(error)) from error
     calls.take_back(tx, group.made)
     today = Today()
     refused: list[tuple[JobId, ThroughlineError]] = []
@@ -177,7 +181,9 @@ def _let_post(tx: Tx, batch_id: BatchId) -> datetime:
     leasing.renew(tx)
     leasing.require_batch(tx, batch_id)
     if batches.is_under_way_elsewhere(tx, batch_id):
-        raise UnderWay
+        raise UnderWay(
+            f"Work of batch {batch_id} is done, or under way in another batch; it is not sent a second time."
+        )
     if not batches.let_post(tx, batch_id, until=until):
         state = batches.get(tx, batch_id).state
         raise JobBusy(f"Batch {batch_id} was settled as {state} by another process; this process does not send it.")

@@ -150,7 +150,10 @@ async def _requeue_orphans(under_way: _Pass) -> None:
                 await _cancel_with_run(job_id, flow_run_id, under_way.collected)
                 continue
             gone = standing in (Standing.GONE, Standing.ENDED)
-            gone |= standing is Standing.UNDER_WAY and await _left_behind(job_id)
+            if standing in (Standing.UNDER_WAY, Standing.UNKNOWN):
+                gone = await _left_behind(job_id)
+            if standing is Standing.UNKNOWN and not gone:
+                continue  # a person may have cancelled the run, which a Prefect that is away does not tell
             again = await saved(lambda tx, job_id=job_id, gone=gone: _requeue(tx, job_id, gone=gone))
             under_way.collected.requeued += again
 

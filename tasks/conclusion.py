@@ -115,14 +115,14 @@ async def start(job_id: JobId, *, asked: bool = False) -> bool:
 
 
 @step
-async def put_aside(job_id: JobId) -> None:
-    """The job waits for its batch, and no process holds it meanwhile."""
-    await _set_status(job_id, JobStatus.WAITING)
+async def put_aside(job_id: JobId, reason: str | None = None) -> None:
+    """The job waits for its batch, and no process holds it meanwhile. One that has failed stays so."""
+    await _set_status(job_id, JobStatus.WAITING, reason=reason)
 
 
 @step
 async def put_back(job_id: JobId, error: ThroughlineError) -> None:
-    """The API takes nothing at the moment: the job waits in the queue for better times."""
+    """The API takes nothing at the moment: the job waits in the queue for better times, unless it has failed."""
     await _set_status(job_id, JobStatus.QUEUED, reason=str(error))
 
 
@@ -153,7 +153,8 @@ async def _stop_at_budget(job_id: JobId, error: BudgetExceeded) -> None:
 
 async def _set_status(job_id: JobId, status: JobStatus, *, reason: str | None = None) -> None:
     def write(tx: Tx) -> None:
-        if _may_be_stopped(tx, job_id):
+        revives = status is not JobStatus.FAILED and jobs.get(tx, job_id, locked=True).status is JobStatus.FAILED
+        if _may_be_stopped(tx, job_id) and not revives:
             jobs.set_status(tx, job_id, status, reason=reason, now=runtime.now())
 
     await saved(write)

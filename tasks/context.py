@@ -115,11 +115,12 @@ class JobContext:
         least_tokens = tokens_per_unit(spec.kind, spec.depth, self.model)
         if affordable < least_tokens:
             budget = "the day's budget (THROUGHLINE_DAILY_BUDGET_USD)" if left.of_day else "the budget"
+            least_usd = prompt_usd + token_usd * least_tokens
             raise BudgetExceeded(
                 f"${max(left.usd, Decimal(0)):.4f} of {budget} is left, and the next call needs at "
-                f"least ${prompt_usd + token_usd * least_tokens:.4f}. What is written is kept: raise the budget and "
+                f"least ${least_usd:.4f}. What is written is kept: raise the budget and "
                 "run the same command to go on, or leave it at that.",
-                of_day=left.of_day,
+                of_day_short_usd=least_usd - left.usd if left.of_day else None,
             )
         return replace(ask, max_tokens=affordable)
 
@@ -137,11 +138,10 @@ def cost_of(model_id: str, reply: Reply, *, batch: bool, at: datetime) -> Price 
     return price_of(model_id, reply.usage, batch=batch, at=at, in_us=reply.in_us)
 
 
-async def may_fit_later(error: BudgetExceeded) -> bool:
-    """Whether the day may have room for the call after all: calls that are still to be answered hold more of it than
-    they may cost."""
+async def reserved_today_usd() -> Decimal:
+    """What calls that are still to be answered hold of the day's budget; they may cost less."""
     simulated = runtime.current().simulated
-    return error.of_day and await read(lambda tx: calls.is_reserved(tx, runtime.day_start(), simulated=simulated))
+    return await read(lambda tx: calls.reserved_usd(tx, runtime.day_start(), simulated=simulated))
 
 
 async def load(job_id: JobId) -> JobContext:

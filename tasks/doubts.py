@@ -20,13 +20,14 @@ from tasks.saving import read, saved
 from throughline.domain.doubt import LOOKED_FOR, earliest, is_due_again, is_surely_absent, is_too_late
 from throughline.domain.job import BatchId, CallId
 from throughline.domain.ledger import BatchState
-from throughline.errors import Elsewhere, ResultsExpired, ThroughlineError
+from throughline.errors import Elsewhere, ResultsExpired, Retryable, ThroughlineError
 
 if TYPE_CHECKING:
     from throughline.claude.remote import RemoteBatch
 
 logger = logging.getLogger(__name__)
 _TELLING_LINES = 5
+_UNREAD = 3  # candidates, each with all patience, before an API that gives no results is left alone for this look
 _FIRST_PAUSE_S = 1.0
 _DOUBTFUL = (BatchState.INTENDED, BatchState.UNKNOWN)
 _known_strangers: deque[tuple[BatchId, str]] = deque(maxlen=1_000)  # their results need not be read at every look
@@ -127,6 +128,7 @@ async def look(batch: Batch) -> Look:
     """Go through the API's list for the batch that holds our requests."""
     require_its_host(batch)
     undecided = expired = False
+    unread = 0
     for candidate in await _candidates(batch):
         try:
             is_ours = await _is_ours(batch, candidate) if candidate.ended else None
@@ -136,9 +138,12 @@ async def look(batch: Batch) -> Look:
         except ThroughlineError as error:  # one that cannot be read must not hide another
             logger.warning("candidate not read batch_id=%s reason=%s", batch.id, error)
             is_ours = None
+            unread += isinstance(error, Retryable)
         if is_ours:
             return Look(found=candidate.id)
         undecided |= is_ours is None
+        if unread == _UNREAD:
+            break
     return Look(undecided=undecided, expired=expired)
 
 

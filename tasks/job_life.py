@@ -11,7 +11,7 @@ from tasks.artifacts import progress_shown, publish_plan, publish_result
 from tasks.chain import run_chain
 from tasks.checking import check_attempt
 from tasks.conclusion import ANSWERED, conclude, fail, put_aside, put_back, report_of, require_same_world, start
-from tasks.context import may_fit_later
+from tasks.context import reserved_today_usd
 from tasks.planning import load_plan
 from tasks.saving import read
 from tasks.single_pass import begin_single_pass, ingest_single_pass, submit_single_pass, wait_for_batch
@@ -98,10 +98,10 @@ async def _carry_out(job_id: JobId, *, hold: bool, asked: bool, carrier: str | N
         if attended:
             await fail(job_id, error)
         else:  # it is paid perhaps: `collect` goes on looking, and says so
-            await put_aside(job_id)
+            await put_aside(job_id, reason=str(error))
         raise
     except BudgetExceeded as error:
-        if not attended and await may_fit_later(error):
+        if not attended and error.may_fit(await reserved_today_usd()):
             await put_back(job_id, error)
         else:
             await fail(job_id, error)

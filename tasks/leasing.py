@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -86,6 +86,19 @@ async def give_back(job_id: JobId, *, attended: bool = False) -> None:
         await saved(lambda tx: leases.release(tx, job_id, owner=owner))
     else:
         await saved(lambda tx: leases.leave(tx, job_id, owner=owner, now=runtime.now()))
+
+
+async def give_back_all(job_ids: Sequence[JobId]) -> None:
+    """Hold none of these any longer; they are not running."""
+    owner = _owner.get()
+    if owner is None or not job_ids:
+        return
+
+    def release(tx: Tx) -> None:
+        for job_id in job_ids:
+            leases.leave(tx, job_id, owner=owner, now=runtime.now())
+
+    await saved(release)
 
 
 def require(tx: Tx, job_id: JobId) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from storage import queue
 from storage.engine import Tx
@@ -24,6 +25,7 @@ from throughline.domain.packing import Packer, most_together
 from throughline.errors import (
     AccessRefused,
     BatchUnknown,
+    BrokenOff,
     BudgetExceeded,
     Elsewhere,
     JobBusy,
@@ -92,6 +94,7 @@ class _Sending:
     others: list[JobId] = field(default_factory=list[JobId])
     later: list[JobId] = field(default_factory=list[JobId])
     busy: bool = False  # the API takes no batch at the moment
+    broken_off: int = 0  # single requests whose body was not taken to its end
 
     async def of_claimed(self, limit: int) -> list[JobId]:
         """Send the single passes of the claimed jobs; returns the jobs that have other work to be done."""
@@ -102,8 +105,7 @@ class _Sending:
                 await self._sort(job_id)
         for parcels in self.packer.rest():
             await self._send(parcels)
-        for job_id in self.later:
-            await leasing.give_back(job_id)
+        await leasing.give_back_all(self.later)
         return self.others
 
     async def _sort(self, job_id: JobId) -> None:
@@ -132,13 +134,17 @@ class _Sending:
             return
         try:
             submission = await batches.submit([parcel.intent for parcel in parcels])
-        except Rejected as error:
-            if len(parcels) == 1:
+        except (Rejected, BrokenOff) as error:
+            if len(parcels) > 1:
+                half = len(parcels) // 2
+                await self._send(parcels[:half])
+                await self._send(parcels[half:])
+            elif isinstance(error, Rejected):
                 await self._leave_to_chain(parcels[0], error)
-                return
-            half = len(parcels) // 2
-            await self._send(parcels[:half])
-            await self._send(parcels[half:])
+            else:
+                self._leave(parcels)
+                self.broken_off += 1
+                self.busy = self.broken_off > 1  # it is not the one request
         except (Retryable, AccessRefused, SpendLimitReached, JobBusy) as error:
             self._leave(parcels)  # nothing was accepted
             logger.warning("batch not sent requests=%d reason=%s", len(parcels), error)
@@ -150,8 +156,9 @@ class _Sending:
             await self._sent(parcels, dict(submission.left_out))
 
     async def _sent(self, parcels: Sequence[_Parcel], left_out: Mapping[JobId, ThroughlineError]) -> None:
+        reserved_usd = await context.reserved_today_usd() if left_out else Decimal(0)
         for job_id, error in left_out.items():
-            if await _is_for_later(error):
+            if isinstance(error, JobBusy) or (isinstance(error, BudgetExceeded) and error.may_fit(reserved_usd)):
                 self.later.append(job_id)
                 logger.info("job not sent now job_id=%s reason=%s", job_id, error)
             else:
@@ -204,13 +211,6 @@ def _unsent(tx: Tx, job_id: JobId, role: Role) -> Requests | None:
     return None if sent.attempt.ended or arrived or sent.no_more else sent
 
 
-async def _is_for_later(error: ThroughlineError) -> bool:
-    """Whether a job that was left out stays queued: somebody else has it, or the day may have room for it later."""
-    if isinstance(error, BudgetExceeded):
-        return await context.may_fit_later(error)
-    return isinstance(error, JobBusy)
-
-
 async def _let_wait(waiting: Sequence[JobId]) -> None:
     """These jobs wait for their batch, and nobody holds them meanwhile."""
     for job_id in waiting:
@@ -247,7 +247,7 @@ async def _carry_out(job_id: JobId, gate: asyncio.Semaphore, swept: Swept) -> No
             logger.warning("job put back job_id=%s reason=%s", job_id, error)
         except BudgetExceeded as error:
             logger.info("job does not fit the budget job_id=%s reason=%s", job_id, error)
-            swept.failed += not await context.may_fit_later(error)
+            swept.failed += not error.may_fit(await context.reserved_today_usd())
         except Exception as error:  # noqa: BLE001 - `carry_out` has put down why; the other jobs go on
             logger.warning("job stopped job_id=%s reason=%s", job_id, error)
             swept.failed += 1

@@ -19,7 +19,7 @@ from throughline.domain import documents, estimates, prompts
 from throughline.domain.ask import Ask, Reply, StopReason, Unanswered
 from throughline.domain.chain import Link, LinkKind
 from throughline.domain.job import AttemptId, AttemptStatus, BatchId, CallId, JobId, Kind, Path, Role
-from throughline.domain.ledger import OPEN_BATCH, OPEN_CALL, CallState
+from throughline.domain.ledger import CallState
 from throughline.domain.outline import Outline
 from throughline.domain.salvage import Answer
 from throughline.domain.settlement import TOO_LATE, Settlement, Wanted, settle
@@ -58,23 +58,27 @@ async def submit_single_pass(attempt_id: AttemptId, *, hold: bool) -> BatchId | 
         sent = await read(lambda tx: requests_of(tx, attempt_id))
         if sent.attempt.ended:
             return None
-        unanswered = any(call.state in OPEN_CALL for call in sent.calls)
-        if sent.batch is not None and sent.batch.state in OPEN_BATCH and unanswered:
+        if sent.batch is not None and sent.is_under_way:
             if not hold or await doubts.settle_doubt(sent.batch.id):
                 return sent.batch.id
             continue  # it never arrived; what that leaves is read anew
-        if (why := sent.no_more) is not None:
-            await give_up(attempt_id, reason=why)
-            return None
         try:
-            submission = await batch_steps.submit([intent_of(sent.attempt)])
-            for _, error in submission.left_out:
-                raise error
-        except UnderWay:
-            continue  # it arrived after all
-        except Rejected as error:
-            await give_up(attempt_id, reason=str(error))
-            return None
+            await _send_or_give_up(sent)
+        except UnderWay as error:
+            logger.info("read anew attempt_id=%s reason=%s", attempt_id, error)  # it arrived after all
+
+
+async def _send_or_give_up(sent: "Requests") -> None:
+    if (why := sent.no_more) is not None:
+        await give_up(sent.attempt.id, reason=why)
+        return
+    try:
+        submission = await batch_steps.submit([intent_of(sent.attempt)])
+    except Rejected as error:
+        await give_up(sent.attempt.id, reason=str(error))
+        return
+    for _, error in submission.left_out:
+        raise error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +89,7 @@ class Requests:
     calls: Sequence[Call]
     batch: batches.Batch | None
     in_vain: Sequence[int]
+    is_under_way: bool  # a request of it may still be answered
 
     @property
     def no_more(self) -> str | None:
@@ -105,6 +110,7 @@ def requests_of(tx: Tx, attempt_id: AttemptId) -> Requests:
         calls=calls.of_attempt(tx, attempt_id),
         batch=batches.latest_of(tx, attempt_id),
         in_vain=batches.in_vain(tx, attempt_id),
+        is_under_way=batches.is_under_way(tx, attempt_id),
     )
 
 
@@ -123,15 +129,12 @@ async def ingest_single_pass(attempt_id: AttemptId, batch_id: BatchId) -> Attemp
 
     That a neighbour's result is lacking, or cannot be saved, is nothing to a job whose own is there.
     """
-    lacking: Retryable | None = None
     try:
         await ingest(batch_id, save_result)
-    except Retryable as error:
-        lacking = error
-    attempt = await read(lambda tx: attempts.get(tx, attempt_id))
-    if lacking is not None and not attempt.ended:
-        raise lacking
-    return attempt
+    except Retryable:
+        if await read(lambda tx: batches.is_under_way(tx, attempt_id)):
+            raise
+    return await read(lambda tx: attempts.get(tx, attempt_id))
 
 
 def compose(job: JobContext, outline: Outline | None) -> Ask:
@@ -159,8 +162,8 @@ def intent_of(attempt: Attempt) -> Intent:
         job = context.of_job(tx, job_id)
         attempt = attempts.get(tx, attempt_id)
         # A batch that was taken for lost may have turned up since the attempt was looked at.
-        if attempt.ended or any(call.state in OPEN_CALL for call in calls.of_attempt(tx, attempt_id)):
-            raise UnderWay
+        if attempt.ended or batches.is_under_way(tx, attempt_id):
+            raise UnderWay(f"Job {job_id}: its request was answered, or is under way; it is not sent a second time.")
         left = calls.remaining(tx, job_id, job.budget(), simulated=rt.simulated, today=today)
         if left is not None and (budget_usd := job.job.spec.budget_usd) is not None:
             left = min(left, Left(job.plan.single_pass_usd(budget_usd)))
@@ -256,7 +259,10 @@ async def give_up(attempt_id: AttemptId, *, reason: str) -> None:
     """End the attempt without an output; the chain takes over."""
 
     def write(tx: Tx) -> None:
-        leasing.require(tx, attempts.get(tx, attempt_id).job_id)
+        attempt = attempts.get(tx, attempt_id)
+        leasing.require(tx, attempt.job_id)
+        if attempt.ended or batches.is_under_way(tx, attempt_id):
+            raise UnderWay(f"Job {attempt.job_id}: its request turned up after all; it is not given up.")
         attempts.finish(tx, attempt_id, AttemptStatus.FAILED, reason=reason, now=runtime.now())
 
     await saved(write)

@@ -4,6 +4,7 @@
     ├── BadInput              the person fixes the request; nothing was spent
     │   └── Elsewhere         a batch is with another endpoint or key than the configured: it waits for that one
     ├── Retryable             the same call may succeed later
+    │   └── BrokenOff         a body was not taken to its end, so that nothing was accepted
     ├── Ambiguous             the request may have been accepted: look before asking again
     │   └── Incomplete        a batch's results came to their end, and do not tell of each request
     ├── Rejected              the API refuses this request for good
@@ -20,6 +21,8 @@
 
 What the API *returns* (a stop reason, an errored or expired item) is data and is never raised.
 """
+
+from decimal import Decimal
 
 
 class ThroughlineError(Exception):
@@ -43,6 +46,10 @@ class Retryable(ThroughlineError):
     def __init__(self, message: str | None = None, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class BrokenOff(Retryable):
+    """The connection broke before the end of a body was sent; nothing can have been accepted."""
 
 
 class Ambiguous(ThroughlineError):
@@ -80,9 +87,13 @@ class SpendLimitReached(ThroughlineError):
 class BudgetExceeded(ThroughlineError):
     """The budget does not cover the next call."""
 
-    def __init__(self, message: str | None = None, *, of_day: bool = False) -> None:
+    def __init__(self, message: str | None = None, *, of_day_short_usd: Decimal | None = None) -> None:
         super().__init__(message)
-        self.of_day = of_day  # the day's, of which calls under way may leave more than they have reserved
+        self.of_day_short_usd = of_day_short_usd  # what the day's budget lacks; None where it is the job's
+
+    def may_fit(self, reserved_usd: Decimal) -> bool:
+        """Whether the day may have room after all: calls under way, which hold that much of it, may cost less."""
+        return self.of_day_short_usd is not None and reserved_usd >= self.of_day_short_usd
 
 
 class CostUnknown(ThroughlineError):

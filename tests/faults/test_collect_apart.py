@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 import pytest
 
 from tasks.flow_runs import Standing
-from tests.faults.collecting import RUN, Runs, carried_by_run, collect_with, happened, states
+from tests.faults.collecting import RUN, Runs, carried_by_run, collect_with, happened, hold, stands, states
 from tests.faults.rounds import BOTH, SINGLE, books, collect, finish, statuses, submit, sweep
 from tests.faults.support import Service, summary
 from throughline.domain.job import JobId, JobStatus
@@ -116,3 +116,15 @@ async def test_a_shared_batch_in_doubt_is_settled_while_the_chain_of_one_of_its_
     await finish(service)
     assert was_running
     assert (collected.in_doubt, collected.ingested) == (0, 1)
+
+
+async def test_a_job_whose_run_may_have_been_cancelled_is_not_queued_while_prefect_cannot_tell(
+    service: Service, tmp_path: FilePath
+):
+    (job_id,) = await submit(service, summary(BOTH, books(tmp_path, 1)[0]))
+    await carried_by_run(service, job_id)
+    await stands(service, job_id, JobStatus.RUNNING)
+    await hold(service, job_id, for_s=-1)
+    assert (await collect_with(service, Away(stand={}, service=service))).requeued == 0
+    assert (await collect_with(service, Runs(stand={RUN: Standing.CANCELLED}))).cancelled == 1
+    assert await statuses(service, [job_id]) == [JobStatus.CANCELLED]

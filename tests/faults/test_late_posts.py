@@ -17,7 +17,7 @@ from storage.engine import reading, transaction
 from storage.tables import batches as batch_table
 from storage.tables import calls as call_table
 from tasks.doubts import adopt, find_late
-from tests.faults.collecting import LATER, let_leases_run_out, states
+from tests.faults.collecting import LATER, let_leases_run_out, states, swept_to_death
 from tests.faults.rounds import CHUNKED, SINGLE, collect, finish, statuses, submit, sweep
 from tests.faults.support import BATCHES, LONG_ON_EACH, Service, book, summary
 from tests.servers import ROOT, SIMULATED_KEY
@@ -225,3 +225,19 @@ async def test_a_link_that_was_held_up_past_its_lease_is_not_sent_when_another_h
         sent = len(service.calls())
     assert await statuses(service, [job_id]) == [JobStatus.DONE]
     assert len(service.calls()) == sent
+
+
+async def test_a_request_that_was_left_in_a_batch_that_was_given_up_is_sent_anew_once(
+    service_on_each: Service, tmp_path: FilePath
+):
+    """As an older version could leave it: written down while another process took the batch for lost."""
+    service = service_on_each
+    (job_id,) = await submit(service, summary(SINGLE, book(tmp_path, 2)))
+    swept_to_death(service, "batch-after-intent", tmp_path)
+    await let_leases_run_out(service)
+    async with service.opened() as rt:
+        with transaction(rt.engine) as tx:
+            tx.execute(update(batch_table).values(state=BatchState.ABANDONED))
+    await finish(service)
+    assert await statuses(service, [job_id]) == [JobStatus.DONE]
+    assert service.billed_rows("batch_item") == 1

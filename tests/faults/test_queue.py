@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path as FilePath
@@ -12,7 +13,8 @@ import pytest
 
 from storage import jobs, leases, queue
 from storage.engine import reading, transaction
-from tasks import leasing, runtime
+from tasks import leasing, runtime, sending
+from tasks.batches import Intent, Submission
 from tasks.collecting import Collected, cancel_job
 from tasks.registration import register
 from tasks.sending import Swept
@@ -32,6 +34,7 @@ from tests.faults.rounds import (
 )
 from tests.faults.support import Service, asked, attempt, book, summary
 from throughline.domain.job import AttemptStatus, JobId, JobStatus, Role
+from throughline.errors import BrokenOff
 
 # All is well.
 
@@ -157,6 +160,28 @@ async def test_a_request_on_which_the_api_breaks_is_soon_alone_and_left_to_the_c
     assert await statuses(service, ids) == [JobStatus.DONE] * 4
     assert Counter(batch_sizes(service)) == {4: 1, 2: 2, 1: 4}
     assert service.billed_rows("batch_item") == 3
+
+
+async def test_a_request_whose_body_is_broken_off_is_found_by_halving_and_tried_again_in_the_next_sweep(
+    service: Service, tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+):
+    """As by a gateway that cuts what is too large for it."""
+    ids = await submit(service, *(summary(SINGLE, file) for file in books(tmp_path, 4)))
+    posted = sending.batches.submit
+
+    async def cut(intents: Sequence[Intent]) -> Submission:
+        if ids[2] in {intent.job_id for intent in intents}:
+            raise BrokenOff
+        return await posted(intents)
+
+    with monkeypatch.context() as gateway:
+        gateway.setattr(sending.batches, "submit", cut)
+        assert (await sweep(service)).sent == 3
+    queued = await statuses(service, ids)
+    assert queued == [JobStatus.WAITING, JobStatus.WAITING, JobStatus.QUEUED, JobStatus.WAITING]
+    await finish(service)
+    assert await statuses(service, ids) == [JobStatus.DONE] * 4
+    assert service.billed_rows("batch_item") == 4
 
 
 async def test_an_api_that_takes_no_batch_for_a_day_is_asked_once_in_a_sweep(service: Service, tmp_path: FilePath):

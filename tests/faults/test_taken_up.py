@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from tasks import leasing
 from tasks.collecting import cancel_job
-from tasks.conclusion import put_back
+from tasks.conclusion import fail, put_aside, put_back, start
 from tasks.flow_runs import Standing
 from tests.faults.collecting import (
     RUN,
@@ -160,4 +160,32 @@ async def test_a_request_with_the_wrong_key_leaves_a_job_where_it_stands(
     with pytest.raises(BadInput, match="key"):
         await service.carry_out(job_id, api_key=key)
     assert await statuses(service, [job_id]) == [status]
+    await finish(service)
+
+
+# Jobs that have failed.
+
+
+async def test_trouble_of_the_other_path_does_not_take_up_a_job_that_waits_for_a_person(
+    service: Service, tmp_path: FilePath
+):
+    job_id = await service.register(summary(CHUNKED, book(tmp_path, 2)))
+    async with service.opened(), leasing.held(job_id):
+        await start(job_id)
+        await fail(job_id, ThroughlineError("its answer was lost five times"))
+        await put_back(job_id, ThroughlineError("the API is busy"))
+        await put_aside(job_id)
+    found = await in_row(service, job_id)
+    assert (found.status, found.reason) == (JobStatus.FAILED, "its answer was lost five times")
+
+
+async def test_what_a_person_submits_again_is_not_cancelled_with_the_run_that_had_it(
+    service: Service, tmp_path: FilePath
+):
+    job_id = await suspended(service, tmp_path)
+    end_batches(service)
+    await cancelled(service, job_id)
+    await submit(service, summary(SINGLE, book(tmp_path, 2)))
+    await collect_with(service, Runs(stand={RUN: Standing.CANCELLED}))
+    assert await statuses(service, [job_id]) == [JobStatus.QUEUED]
     await finish(service)

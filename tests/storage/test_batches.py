@@ -114,6 +114,29 @@ def test_an_attempt_waits_for_its_older_batch_while_the_newer_one_was_given_up(l
     assert latest.id == first
 
 
+def test_nothing_is_added_to_a_batch_that_another_process_has_settled(ledger: Engine):
+    with transaction(ledger) as tx:
+        batch_id = intend_batch(tx)
+        batches.require_intended(tx, batch_id)
+        batches.move(tx, batch_id, BatchState.ABANDONED, now=NOW)
+        with pytest.raises(IllegalMove, match="settled as abandoned"):
+            batches.require_intended(tx, batch_id)
+
+
+def test_a_request_is_under_way_only_in_a_batch_that_may_still_be_answered(ledger: Engine):
+    with transaction(ledger) as tx:
+        attempt = begun(tx)
+        given_up, found = intend_batch(tx), intend_batch(tx)
+        assert not batches.is_under_way(tx, attempt.id)
+        intend(tx, attempt, batch_id=given_up)
+        assert batches.is_under_way(tx, attempt.id)
+        batches.move(tx, given_up, BatchState.ABANDONED, now=NOW)
+        assert not batches.is_under_way(tx, attempt.id)
+        intend(tx, attempt, batch_id=found)
+        assert batches.is_under_way_elsewhere(tx, given_up)
+        assert not batches.is_under_way_elsewhere(tx, found)
+
+
 # Leave to post.
 
 

@@ -27,6 +27,7 @@ from throughline.errors import (
     AccessRefused,
     Ambiguous,
     BadInput,
+    BrokenOff,
     NotFound,
     Redirected,
     Rejected,
@@ -170,7 +171,7 @@ class Claude:
             if forbidden:
                 raise forbidden[0] from None
             if not let_go:
-                raise Retryable(f"Nothing was accepted: the end of the batch was not sent. {error}") from error
+                raise BrokenOff(f"Nothing was accepted: the end of the batch was not sent. {error}") from error
             raise
         except Retryable as error:
             if let_go and _may_have_passed_on(error):
