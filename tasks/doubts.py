@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 _TELLING_LINES = 5
 _UNREAD = 3  # candidates, each with all patience, before an API that gives no results is left alone for this look
+_LATE_LOOKS = 20  # in one pass, each through the list: an outage may have left many, and answers must not wait for them
 _FIRST_PAUSE_S = 1.0
 _DOUBTFUL = (BatchState.INTENDED, BatchState.UNKNOWN)
 _known_strangers: deque[tuple[BatchId, str]] = deque(maxlen=1_000)  # their results need not be read at every look
@@ -108,13 +109,16 @@ async def find_late() -> int:
             simulated=rt.simulated,
         )
     )
-    return sum([await _is_found_late(batch, now) for batch in given_up])
+    due = sorted((batch for batch in given_up if _is_due_again(batch, now)), key=lambda batch: batch.looked_at or now)
+    return sum([await _is_found_late(batch, now) for batch in due[:_LATE_LOOKS]])
+
+
+def _is_due_again(batch: Batch, now: datetime) -> bool:
+    assert batch.post_until is not None, "what was never posted is not looked for"
+    return is_due_again(post_until=batch.post_until, looked_at=batch.looked_at, now=now)
 
 
 async def _is_found_late(batch: Batch, now: datetime) -> bool:
-    assert batch.post_until is not None, "what was never posted is not looked for"
-    if not is_due_again(post_until=batch.post_until, looked_at=batch.looked_at, now=now):
-        return False
     seen = await look(batch)
     if seen.found:
         logger.warning("batch accepted late batch_id=%s remote_id=%s", batch.id, seen.found)
