@@ -151,7 +151,6 @@ async def test_a_batch_that_turns_up_while_its_work_is_about_to_be_sent_again_is
     assert service.billed_rows("batch_item") == 1
 
 
-@LONG_ON_EACH
 @contextlib.contextmanager
 def frozen_sweep(service: Service, place: str, folder: FilePath) -> Generator["subprocess.Popen[str]"]:
     """`throughline sweep` in a process of its own that stops at that place until it is continued."""
@@ -176,6 +175,7 @@ def frozen_sweep(service: Service, place: str, folder: FilePath) -> Generator["s
             child.wait(timeout=120)
 
 
+@LONG_ON_EACH
 @pytest.mark.parametrize("place", ["batch-before-post", "batch-may-post"])
 async def test_a_process_that_was_held_up_past_its_lease_does_not_send_what_another_has_sent(
     service_on_each: Service, tmp_path: FilePath, place: str

@@ -128,7 +128,6 @@ async def test_a_worker_that_lost_the_job_does_not_end_its_attempt(paced: Servic
 # A refusal that comes so late: what was saved of the answer on its way was partial text of a refusal all the time.
 
 
-@LONG_ON_EACH
 @pytest.fixture(scope="module")
 def slow() -> Iterator[Simulator]:
     """Speaks slowly: a unit takes a fifth of a second."""
@@ -165,6 +164,7 @@ async def saved_of(service: Service, call: Call) -> frozenset[str]:
         return await read(lambda tx: attempts.saved_by(tx, call.id))
 
 
+@LONG_ON_EACH
 async def test_what_a_late_refusal_takes_back_is_written_by_the_chain_that_had_gone_on_from_it(
     slow: Simulator, simulator: Simulator, database_url: str, tmp_path: Path
 ):
