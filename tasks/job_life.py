@@ -63,29 +63,10 @@ def _attended(hold: bool, carrier: str | None) -> bool:
 
 
 async def _carry_out(job_id: JobId, *, hold: bool, asked: bool, carrier: str | None) -> JobReport | None:
+    """Do the work; whatever ends it early, the job says so, waits, or goes back into the queue."""
     attended = _attended(hold, carrier)
     try:
-        if not await start(job_id, asked=asked):
-            return await report_of(job_id)
-        reach(Failpoint.JOB_STARTED)
-        plan = await load_plan(job_id)
-        logger.info(
-            "job taken up job_id=%s path=%s units=%d expected_output_tokens=%d expected_usd=%.4f",
-            job_id,
-            "both" if plan.run_both else plan.chosen,
-            plan.size.units,
-            plan.size.expected_tokens,
-            plan.expected_usd,
-        )
-        await publish_plan(job_id, plan)
-        async with progress_shown(job_id, plan):
-            ended = await run_paths(job_id, plan, hold=hold)
-        if not ended:
-            await put_aside(job_id)
-            reach(Failpoint.PUT_ASIDE)
-            logger.info("job waits for its batch job_id=%s", job_id)
-            return None
-        report = await _concluded(job_id)
+        return await _worked_on(job_id, hold=hold, asked=asked)
     except JobBusy:
         raise  # whoever took it over says how it ends
     except (Retryable, AccessRefused, SpendLimitReached) as error:
@@ -123,7 +104,30 @@ async def _carry_out(job_id: JobId, *, hold: bool, asked: bool, carrier: str | N
         if not hold and carrier is None:
             await put_back(job_id, ThroughlineError("its worker was stopped"))
         raise
-    return report
+
+
+async def _worked_on(job_id: JobId, *, hold: bool, asked: bool) -> JobReport | None:
+    if not await start(job_id, asked=asked):
+        return await report_of(job_id)
+    reach(Failpoint.JOB_STARTED)
+    plan = await load_plan(job_id)
+    logger.info(
+        "job taken up job_id=%s path=%s units=%d expected_output_tokens=%d expected_usd=%.4f",
+        job_id,
+        "both" if plan.run_both else plan.chosen,
+        plan.size.units,
+        plan.size.expected_tokens,
+        plan.expected_usd,
+    )
+    await publish_plan(job_id, plan)
+    async with progress_shown(job_id, plan):
+        ended = await run_paths(job_id, plan, hold=hold)
+    if not ended:
+        await put_aside(job_id)
+        reach(Failpoint.PUT_ASIDE)
+        logger.info("job waits for its batch job_id=%s", job_id)
+        return None
+    return await _concluded(job_id)
 
 
 async def _concluded(job_id: JobId) -> JobReport:
